@@ -1,9 +1,10 @@
 """The graph of a network: which operation feeds which, with the shape of every tensor."""
 
+import itertools
+
 import torch
 from torch import fx, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.fx.passes.shape_prop import ShapeProp
+from torch.fx.passes.shape_prop import TensorMetadata
 
 
 class _Tracer(fx.Tracer):
@@ -12,6 +13,18 @@ class _Tracer(fx.Tracer):
     def is_leaf_module(self, module, qualified_name):
         as_one = getattr(module, "draw_as_one", False)
         return as_one or super().is_leaf_module(module, qualified_name)
+
+
+class _ShapeRecorder(fx.Interpreter):
+    """Run a traced graph once and note the shape that each node gives."""
+
+    def run_node(self, node):
+        result = super().run_node(node)
+        if isinstance(result, torch.Tensor):
+            node.meta["tensor_meta"] = TensorMetadata(
+                result.shape, result.dtype, False, result.stride(), None, False, {}
+            )
+        return result
 
 
 def check_input_size(input_size):
@@ -33,8 +46,8 @@ def trace(model: nn.Module, input_size) -> fx.GraphModule:
         input_size: (channels, height, width) of the image.
 
     Returns:
-        A GraphModule whose nodes carry `node.meta["tensor_meta"].shape`, batch first.
-        Shapes come from fake tensors: nothing is computed and no memory is used.
+        A GraphModule whose nodes carry `node.meta["tensor_meta"].shape`, batch first,
+        noted while one image of zeros passes through the network.
 
     Raises:
         ValueError: the size is malformed, or the network does not accept it.
@@ -43,14 +56,17 @@ def trace(model: nn.Module, input_size) -> fx.GraphModule:
     was_training = model.training
     model.eval()
     try:
-        tracer = _Tracer()
-        graph_module = fx.GraphModule(model, tracer.trace(model))
-        with FakeTensorMode(allow_non_fake_inputs=True):
-            ShapeProp(graph_module).propagate(torch.empty(1, *size))
+        graph_module = fx.GraphModule(model, _Tracer().trace(model))
+        tensors = itertools.chain(model.parameters(), model.buffers())
+        like = next(tensors, torch.empty(0))
+        image = torch.zeros(1, *size, device=like.device)
+        with torch.no_grad():
+            recorder = _ShapeRecorder(graph_module)
+            recorder.extra_traceback = False
+            recorder.run(image)
     except RuntimeError as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
         raise ValueError(
-            f"{type(model).__name__} does not accept input of size {size}: {cause}"
+            f"{type(model).__name__} does not accept input of size {size}: {error}"
         ) from error
     finally:
         model.train(was_training)
