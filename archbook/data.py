@@ -24,7 +24,7 @@ FASHION_MNIST_SHA256 = (
 FASHION_MNIST_CLASSES = (
     "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat",
     "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _read_fashion_mnist():
     return (
         images[:, None], labels.long(), test_images[:, None], test_labels.long(),
         FASHION_MNIST_CLASSES,
-    )  # fmt: skip
+    )
 
 
 def _read_npz(path):

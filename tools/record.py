@@ -20,8 +20,10 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import nn
+from torchvision.transforms.functional import ten_crop
 from tqdm import tqdm
 
 from archbook.data import load_images
@@ -50,16 +52,33 @@ def build_resnet(config):
     return CifarResNet(
         config["depth"], in_channels=1, width=8, stem_stride=2,
         residual=config["residual"],
-    )  # fmt: skip
+    )
 
 
-# name: (configurations, model builder, data, training)
+def ten_crop_accuracy(model, data):
+    """Test accuracy with logits averaged over ten crops of the image with a border."""
+    images = F.pad(data.test.images, [2] * 4).float() / 255
+    images = (images - data.test.mean) / data.test.std
+    with torch.no_grad():
+        logits = sum(model(crop) for crop in ten_crop(images, data.test.images.shape[2]))
+    return {"ten_crop": (logits.argmax(1) == data.test.labels).float().mean().item()}
+
+
+# name: (configurations, model builder, data, training, further test measurements)
 EXPERIMENTS = {
     "resnet_degradation": (
         grid(lr=[0.1, 0.03, 0.3], depth=[20, 56], residual=[True, False]),
         build_resnet,
         {"train_size": 10_000},
         {"epochs": 5, "augment": True},
+        None,
+    ),
+    "resnet_ten_crop": (
+        grid(lr=[0.1], depth=[20], residual=[True]),
+        build_resnet,
+        {"train_size": 10_000},
+        {"epochs": 5, "augment": True},
+        ten_crop_accuracy,
     ),
     "lenet5_activation": (
         grid(
@@ -71,12 +90,14 @@ EXPERIMENTS = {
         build_lenet,
         {"train_size": 10_000, "pad": 2},
         {"epochs": 3},
+        None,
     ),
     "lenet5_1998": (
         grid(network=["lenet5"], lr=[0.0003, 0.001, 0.003, 0.01, 0.03]),
         build_lenet,
         {"train_size": 10_000, "pad": 2},
         {"epochs": 3},
+        None,
     ),
 }
 
@@ -84,7 +105,7 @@ EXPERIMENTS = {
 def run(name, config, seed):
     """Train one configuration with one seed and return its record."""
     torch.set_num_threads(1)
-    _, build, data_options, training_options = EXPERIMENTS[name]
+    _, build, data_options, training_options, measure = EXPERIMENTS[name]
     start, cpu_start = time.perf_counter(), time.process_time()
     data = load_images("fashion_mnist", **data_options)
     torch.manual_seed(seed)
@@ -93,8 +114,9 @@ def run(name, config, seed):
         history = train(
             model, data, lr=config["lr"], seed=seed, device="cpu", progress=False,
             **training_options,
-        ).to_dict()  # fmt: skip
+        ).to_dict()
         test = evaluate(model, data.test)._asdict()
+        test |= measure(model, data) if measure else {}
     except FloatingPointError:
         history = test = None
     return {

@@ -34,7 +34,7 @@ C3_INPUTS = (
     (0, 1, 2, 3), (1, 2, 3, 4), (2, 3, 4, 5), (0, 3, 4, 5), (0, 1, 4, 5),
     (0, 1, 2, 5), (0, 1, 3, 4), (1, 2, 4, 5), (0, 2, 3, 5),
     (0, 1, 2, 3, 4, 5),
-)  # fmt: skip
+)
 
 
 class SparseConvolution(nn.Module):
@@ -136,13 +136,13 @@ class LeNet5Simplified(nn.Module):
             pooling(kernel_size=2), activation(),
             nn.Conv2d(6, 16, kernel_size=5), activation(),
             pooling(kernel_size=2), activation(),
-        )  # fmt: skip
+        )
         self.classifier = nn.Sequential(
             nn.Flatten(),
             nn.Linear(16 * 5 * 5, 120), activation(),
             nn.Linear(120, 84), activation(),
             nn.Linear(84, num_classes),
-        )  # fmt: skip
+        )
         self.apply(initialise_xavier)
 
     def forward(self, x):

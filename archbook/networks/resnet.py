@@ -77,7 +77,7 @@ class ResNet(nn.Module):
         self.stages = nn.Sequential(*(
             stage(main_path, in_channels[i], channels[i], blocks[i], stride=2 if i else 1)
             for i in range(4)
-        ))  # fmt: skip
+        ))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(channels[3], num_classes)
         initialise_he(self, zero_gamma)

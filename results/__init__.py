@@ -1,0 +1,1 @@
+"""The recorded runs, one JSON file an experiment; installed as archbook.recorded."""
