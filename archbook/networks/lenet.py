@@ -6,6 +6,8 @@ from torch import nn
 class ScaledTanh(nn.Module):
     """The squashing function f(a) = 1.7159 tanh(2a/3) (LeCun et al. 1998, App. A)."""
 
+    draw_as_one = "activation"
+
     def forward(self, x):
         return 1.7159 * torch.tanh(2 / 3 * x)
 
@@ -16,7 +18,8 @@ class Subsampling(nn.Module):
     (N, C, H, W) → (N, C, H/2, W/2); 2·C parameters (LeCun et al. 1998, §II.B).
     """
 
-    draw_as_one = True  # figures and tables show one box
+    draw_as_one = "average pooling"  # one layer in figures and tables
+    window = 2, 2  # kernel size and stride
 
     def __init__(self, channels):
         super().__init__()
@@ -81,6 +84,8 @@ class RBFOutput(nn.Module):
 
     (N, 84) → (N, 10), used as logits; the codes are fixed (1998, §II.B).
     """
+
+    draw_as_one = "output"
 
     def __init__(self, codes):
         super().__init__()
