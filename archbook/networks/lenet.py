@@ -1,3 +1,5 @@
+"""Written by tools/export.py from notebooks/09_lenet5.ipynb; change it there."""
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -128,8 +130,18 @@ def initialise_lecun(module):
         nn.init.uniform_(module.bias, -limit, limit)
 
 
+def lenet5(num_classes=10):
+    """LeNet-5 of 1998; its output codes exist for ten classes only."""
+    if num_classes != 10:
+        raise ValueError(
+            f"num_classes is {num_classes}; LeNet-5 has codes for 10 classes,"
+            " lenet5_simplified takes any number"
+        )
+    return LeNet5()
+
+
 class LeNet5Simplified(nn.Module):
-    """The lecture's LeNet-5: full C3, plain pooling, a linear output; 61,706 parameters.
+    """The lecture's LeNet-5: full C3, plain pooling, linear output; 61,706 parameters.
 
     (N, 1, 32, 32) → (N, num_classes); activation after every layer but the last.
     """
@@ -159,16 +171,6 @@ def initialise_xavier(module):
     if isinstance(module, (nn.Conv2d, nn.Linear)):
         nn.init.xavier_uniform_(module.weight)
         nn.init.zeros_(module.bias)
-
-
-def lenet5(num_classes=10):
-    """LeNet-5 of 1998; its output codes exist for ten classes only."""
-    if num_classes != 10:
-        raise ValueError(
-            f"num_classes is {num_classes}; LeNet-5 has codes for 10 classes,"
-            " lenet5_simplified takes any number"
-        )
-    return LeNet5()
 
 
 def lenet5_simplified(num_classes=10):

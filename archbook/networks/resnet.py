@@ -1,3 +1,5 @@
+"""Written by tools/export.py from notebooks/15_resnet.ipynb; change it there."""
+
 import torch.nn.functional as F
 from torch import nn
 
@@ -21,7 +23,10 @@ def basic_path(in_channels, out_channels, stride=1):
 
 
 def bottleneck_path(in_channels, out_channels, stride=1, stride_in_1x1=False):
-    """Main path of ResNet-50 and deeper: 1×1 down to a quarter, 3×3, 1×1 up again."""
+    """Main path of ResNet-50 and deeper: 1×1 down to a quarter, 3×3, 1×1 up again.
+
+    The paper ("v1") has the stride in the first 1×1, torchvision ("v1.5") in the 3×3.
+    """
     channels = out_channels // 4
     first, second = (stride, 1) if stride_in_1x1 else (1, stride)
     return nn.Sequential(
@@ -58,6 +63,18 @@ def conv_block(main_path, in_channels, out_channels, stride):
     )
 
 
+def stage(main_path, in_channels, out_channels, count, stride):
+    """`count` blocks of one resolution; the first changes size and channels."""
+    first = main_path(in_channels, out_channels, stride)
+    if in_channels == out_channels and stride == 1:
+        blocks = [identity_block(first)]
+    else:
+        blocks = [conv_block(first, in_channels, out_channels, stride)]
+    for _ in range(count - 1):
+        blocks.append(identity_block(main_path(out_channels, out_channels)))
+    return nn.Sequential(*blocks)
+
+
 class ResNet(nn.Module):
     """ResNet for 224×224 images (He et al. 2016, Table 1): (N, 3, H, W) → logits.
 
@@ -70,33 +87,20 @@ class ResNet(nn.Module):
 
     def __init__(self, main_path, blocks, channels, num_classes=1000, zero_gamma=False):
         super().__init__()
-        self.stem = nn.Sequential(
-            *conv_bn(3, 64, 7, stride=2), nn.ReLU(), nn.MaxPool2d(3, stride=2, padding=1)
-        )
-        in_channels = (64, *channels[:3])
+        pool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)
+        self.stem = nn.Sequential(*conv_bn(3, 64, 7, stride=2), nn.ReLU(), pool)
+        befores, strides = (64, *channels[:-1]), (1, 2, 2, 2)
         self.stages = nn.Sequential(*(
-            stage(main_path, in_channels[i], channels[i], blocks[i], stride=2 if i else 1)
-            for i in range(4)
+            stage(main_path, before, after, count, stride)
+            for before, after, count, stride in zip(befores, channels, blocks, strides)
         ))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(channels[3], num_classes)
+        self.fc = nn.Linear(channels[-1], num_classes)
         initialise_he(self, zero_gamma)
 
     def forward(self, x):
         x = self.stages(self.stem(x))
         return self.fc(self.pool(x).flatten(1))
-
-
-def stage(main_path, in_channels, out_channels, count, stride):
-    """`count` blocks of one resolution; the first changes size and channels."""
-    first = main_path(in_channels, out_channels, stride)
-    if in_channels == out_channels and stride == 1:
-        blocks = [identity_block(first)]
-    else:
-        blocks = [conv_block(first, in_channels, out_channels, stride)]
-    for _ in range(count - 1):
-        blocks.append(identity_block(main_path(out_channels, out_channels)))
-    return nn.Sequential(*blocks)
 
 
 def initialise_he(model, zero_gamma=False):
@@ -143,6 +147,16 @@ class PaddedShortcut(nn.Module):
         return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, 0, self.new_channels))
 
 
+def cifar_block(in_channels, out_channels, residual):
+    """A basic block; where the channels double, the resolution is halved."""
+    smaller = in_channels != out_channels
+    path = basic_path(in_channels, out_channels, stride=2 if smaller else 1)
+    if not residual:
+        return nn.Sequential(path, nn.ReLU())
+    shortcut = PaddedShortcut(out_channels - in_channels) if smaller else nn.Identity()
+    return ResidualBlock(path, shortcut)
+
+
 class CifarResNet(nn.Module):
     """ResNet for 32×32 images (He et al. 2016, §4.2): depth 6n + 2, three stages.
 
@@ -160,19 +174,12 @@ class CifarResNet(nn.Module):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth is {depth}; expected 6n + 2, such as 20 or 56")
-        blocks = []
-        for channels in (width, 2 * width, 4 * width):
-            for i in range((depth - 2) // 6):
-                smaller = i == 0 and channels > width
-                before = channels // 2 if smaller else channels
-                path = basic_path(before, channels, stride=2 if smaller else 1)
-                if residual:
-                    shortcut = PaddedShortcut(before) if smaller else nn.Identity()
-                    blocks.append(ResidualBlock(path, shortcut))
-                else:
-                    blocks.append(nn.Sequential(path, nn.ReLU()))
+        count = (depth - 2) // 6
+        channels = [width] * (count + 1) + [2 * width] * count + [4 * width] * count
         self.stem = nn.Sequential(*conv_bn(in_channels, width, 3, stem_stride), nn.ReLU())
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = nn.Sequential(*(
+            cifar_block(*pair, residual) for pair in zip(channels, channels[1:])
+        ))
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.fc = nn.Linear(4 * width, num_classes)
         initialise_he(self)
@@ -180,3 +187,27 @@ class CifarResNet(nn.Module):
     def forward(self, x):
         x = self.blocks(self.stem(x))
         return self.fc(self.pool(x).flatten(1))
+
+
+def resnet20_cifar(num_classes=10):
+    return CifarResNet(20, num_classes)
+
+
+def resnet32_cifar(num_classes=10):
+    return CifarResNet(32, num_classes)
+
+
+def resnet44_cifar(num_classes=10):
+    return CifarResNet(44, num_classes)
+
+
+def resnet56_cifar(num_classes=10):
+    return CifarResNet(56, num_classes)
+
+
+def resnet110_cifar(num_classes=10):
+    return CifarResNet(110, num_classes)
+
+
+def resnet1202_cifar(num_classes=10):
+    return CifarResNet(1202, num_classes)

@@ -1,0 +1,86 @@
+"""Every network of the book by name."""
+
+import difflib
+import fnmatch
+import importlib
+import re
+
+from archbook.parity import copy_weights
+
+# name: module of archbook.networks whose function of that name builds it
+NETWORKS = {
+    "lenet5": "lenet",
+    "lenet5_simplified": "lenet",
+    "resnet18": "resnet",
+    "resnet34": "resnet",
+    "resnet50": "resnet",
+    "resnet101": "resnet",
+    "resnet152": "resnet",
+    "resnet20_cifar": "resnet",
+    "resnet32_cifar": "resnet",
+    "resnet44_cifar": "resnet",
+    "resnet56_cifar": "resnet",
+    "resnet110_cifar": "resnet",
+    "resnet1202_cifar": "resnet",
+}
+PRETRAINED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+
+
+def create(name, num_classes=None, *, pretrained=False):
+    """Build a network of the book.
+
+    Args:
+        name: one of `list_networks()`; as in torchvision where it has the network.
+        num_classes: number of logits; None for the paper's own number.
+        pretrained: copy torchvision's ImageNet weights (IMAGENET1K_V1, the recipe nearest
+            to the paper's), downloaded on first use.
+
+    Raises:
+        ValueError: unknown name, or no pretrained weights for it or for `num_classes`.
+        ConnectionError: the pretrained weights cannot be downloaded.
+    """
+    if name not in NETWORKS:
+        near = difflib.get_close_matches(name, NETWORKS, n=3, cutoff=0.4)
+        names = ", ".join(near or list_networks())
+        raise ValueError(f"unknown network {name!r}; nearest: {names}")
+    module = importlib.import_module(f"archbook.networks.{NETWORKS[name]}")
+    build = getattr(module, name)
+    if pretrained:
+        _check_pretrained(name, num_classes)
+    model = build() if num_classes is None else build(num_classes)
+    if pretrained:
+        copy_weights(_torchvision(name), model)
+    return model
+
+
+def list_networks(filter="*"):
+    """Names that match a pattern such as "resnet*", in natural order."""
+
+    def natural(name):
+        return [int(p) if p.isdigit() else p for p in re.split(r"(\d+)", name)]
+
+    return sorted(fnmatch.filter(NETWORKS, filter), key=natural)
+
+
+def _check_pretrained(name, num_classes):
+    if name not in PRETRAINED:
+        raise ValueError(
+            f"no pretrained weights for {name!r}; there are some for {', '.join(PRETRAINED)}"
+        )
+    if num_classes not in (None, 1000):
+        raise ValueError(
+            f"num_classes is {num_classes}; pretrained weights have 1000 classes"
+        )
+
+
+def _torchvision(name):
+    """torchvision's network of that name with its first ImageNet weights."""
+    from torchvision import models
+
+    try:
+        return models.get_model(name, weights="IMAGENET1K_V1")
+    except OSError as error:  # no network, or the download broke off
+        raise ConnectionError(
+            f"torchvision's weights for {name} cannot be downloaded ({error});"
+            " connect once, or leave out pretrained=True"
+        ) from error
