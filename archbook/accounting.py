@@ -79,6 +79,16 @@ def layer_table(model, input_size):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
+def format_table(table):
+    """A layer table for the page: rounded, with separators, without the row numbers.
+
+    Returns:
+        A pandas Styler of the same rows; the exact values stay in `table`.
+    """
+    numbers = {"Memory (KB)": "{:,.1f}", "Params (K)": "{:,.3f}", "MACs (M)": "{:,.3f}"}
+    return table.style.format(numbers).hide(axis="index").set_uuid("layers")
+
+
 def depth(model, input_size) -> int:
     """Weighted layers (convolution, linear) on the longest path from input to output.
 

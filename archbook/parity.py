@@ -109,7 +109,8 @@ class Comparison:
 
     def __str__(self):
         verdict = "equal" if self.equal else "DIFFERENT" if self.alive else "NOT ALIVE"
-        largest = "below 1e-9" if self.equal else f"{self.difference / self.spread:.2g}"
+        share = self.difference / self.spread
+        largest = f"less than {TOLERANCE:g}" if self.equal else f"{share:.2g}"
         return (
             f"{verdict}: {self.tensors} tensors copied, logits differ by {largest} of"
             f" their spread; noise moves them by {self.input_control / self.spread:.1g},"

@@ -15,9 +15,9 @@ if importlib.util.find_spec("archbook") is None:
     %pip install -q "git+{address}"'''
 
 
-def repository_address():
+def repository_address(root=ROOT):
     """The one address, as _config.yml holds it."""
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
     return config["repository"]["url"]
 
 

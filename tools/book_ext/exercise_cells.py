@@ -8,8 +8,11 @@ The number of cells stays the same, so warnings still point at the right cell.
 
 import json
 
-from archbook.exercises import difficulty_line, exercises_in
+from docutils import nodes
 from sphinx.util import logging
+from sphinx_exercise.nodes import exercise_node, solution_node
+
+from archbook.exercises import difficulty_line, exercises_in
 
 STATEMENT = """\
 ### Exercise {number} · {title}
@@ -57,6 +60,14 @@ def show_exercises(app, docname, source):
     source[0] = json.dumps(notebook)
 
 
+def name_contents(app, document):
+    """Give the text of each box an id of its own; sphinx-exercise repeats one id."""
+    for box in document.findall(nodes.Admonition):
+        if isinstance(box, (exercise_node, solution_node)):
+            box[1]["ids"] = [f"{box['label']}-text"]
+
+
 def setup(app):
     app.connect("source-read", show_exercises)
+    app.connect("doctree-read", name_contents)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
