@@ -113,8 +113,8 @@ class Comparison:
         largest = f"less than {TOLERANCE:g}" if self.equal else f"{share:.2g}"
         return (
             f"{verdict}: {self.tensors} tensors copied, logits differ by {largest} of"
-            f" their spread; noise moves them by {self.input_control / self.spread:.1g},"
-            f" one changed layer by {self.weight_control / self.spread:.1g}"
+            f" their spread\n  (noise moves them by {self.input_control / self.spread:.1g}"
+            f" of it, 1 % of one layer by {self.weight_control / self.spread:.1g})"
         )
 
 

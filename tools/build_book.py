@@ -15,11 +15,11 @@ BUILD = ROOT / "_build"
 
 def main():
     command = [
-        *(sys.executable, "-m", "jupyter_book.cli.main", "build", str(ROOT)),
-        *("--path-output", str(ROOT), "-W", "-n", "--keep-going", "--quiet"),
+        *(Path(sys.executable).with_name("jupyter-book"), "build", ROOT),
+        *("-W", "-n", "--keep-going", "--quiet"),
     ]
     failed = subprocess.run(command).returncode
-    if failed:
+    if failed or not (BUILD / "html" / "index.html").exists():
         shutil.rmtree(BUILD, ignore_errors=True)
         raise SystemExit("the book was not built: the warnings above are errors")
     print(f"open {BUILD / 'html' / 'index.html'}")
