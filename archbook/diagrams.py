@@ -282,7 +282,9 @@ class _Block:
         )
 
     def figure(self):
-        self.measure()
+        self.measure(padding=18, space=14)
+        if self.width > 720:
+            self.measure(padding=10, space=8)
         edges = "".join(self.edge(x, y) for y in self.layers for x in y.inputs)
         boxes = "".join(self.draw(layer) for layer in self.layers)
         last = self.layers[-1]
@@ -295,21 +297,21 @@ class _Block:
             min_width=min(self.width, 330),
         )
 
-    def measure(self):
-        """Sizes of boxes, and the centre of each."""
+    def measure(self, padding, space):
+        """Sizes of boxes, and the centre of each, with room in and between boxes."""
         self.wide, self.tall = {}, {}
         for layer in self.layers:
             lines = _lines(layer)
             join = layer.kind in JOINS
-            self.wide[id(layer)] = 26 if join else max(map(text_width, lines)) + 18
+            self.wide[id(layer)] = 26 if join else max(map(text_width, lines)) + padding
             self.tall[id(layer)] = 26 if join else 16 * len(lines) + 12
         columns = sorted({*self.column.values(), *(c for *_, c in self.lanes)})
         width, centre, self.lane_x = 16.0, {}, {}
         for column in columns:
             inside = [x for x in self.layers if self.column[id(x)] == column]
-            own = max((self.wide[id(x)] for x in inside), default=LANE - 14)
+            own = max((self.wide[id(x)] for x in inside), default=LANE - space)
             centre[column] = width + own / 2
-            width += own + 14
+            width += own + space
         labels = [self.title, "output " + "×".join(map(str, self.layers[-1].shape))]
         least = max(text_width(label, 15) for label in labels) + 24
         shift = max(0.0, least / 2 - centre[0])
@@ -384,6 +386,7 @@ TALLEST = 150  # pixels: height of the box with the highest resolution
 FLATTEST, NARROWEST = 7, 9  # pixels, where the scale would give less
 WIDTH_SCALE = 0.95  # pixels per square root of a channel, less if 720 would be passed
 LABEL = 29  # pixels that the two lines under a box need
+MOST = 23  # boxes on one line
 
 
 def draw_network(model, input_size, title=None):
@@ -402,44 +405,57 @@ def draw_network(model, input_size, title=None):
     """
     title = title or type(model).__name__
     items = _repeats(_stretches(layers_of(model, input_size)))
-    largest = max(_resolution(item[0][-1]) for item in items)
+    largest = max(_resolution(stretch[-1]) for stretch, _ in items)
+    lines = -(-len(items) // MOST)  # a long network continues on further lines
+    length = -(-len(items) // lines)
+    rows = [items[i : i + length] for i in range(0, len(items), length)]
     scale = WIDTH_SCALE
-    while 28 + sum(_pitch(stretch, scale) for stretch, _ in items) > 720:
+    while max(_row_width(row, scale) for row in rows) > 720:
         scale *= 0.95
-    x, body, middle = 14.0, "", 84 + TALLEST / 2
-    for stretch, count in items:
-        last = stretch[-1]
-        tall = max(FLATTEST, TALLEST * _resolution(last) / largest)
-        wide = _wide(last, scale)
-        pitch = _pitch(stretch, scale)
-        centre = x + pitch / 2
-        kind = last.kind if len(stretch) == 1 else "convolution"
-        body += box(centre - wide / 2, middle - tall / 2, wide, tall, kind, radius=1)
-        if count > 1:
-            body += text(centre, middle - tall / 2 - 6, f"×{count}", weight="bold")
-        for shift, words in zip((-2, 12), (_summary(stretch), _size(last))):
-            body += (
-                f'<text transform="translate({centre + shift:.1f},{middle + TALLEST / 2 + 12})'
-                f' rotate(-90)" font-size="12" text-anchor="end">{words}</text>'
-            )
-        x += pitch
+    width = max(340, text_width(title, 15) + 24, *(_row_width(r, scale) for r in rows))
     kinds = dict.fromkeys(_kind(stretch) for stretch, _ in items)
-    longest = max(text_width(_summary(stretch), 12) for stretch, _ in items)
-    width = max(x + 14, 340, text_width(title, 15) + 24)
-    legend, legend_height = _legend(kinds, width)
-    note = "height: resolution, width: √channels"
-    height = middle + TALLEST / 2 + 24 + longest
+    body, height = _legend(kinds, width)
+    for row in rows:
+        drawn, height = _row(row, scale, TALLEST / largest, width, height + 26)
+        body += drawn
     head = text(width / 2, 20, title, size=15, weight="bold")
-    foot = text(width / 2, height + 12, note, size=12)
-    shift = f'<g transform="translate({max(0, (width - x) / 2 - 7):.1f},0)">{body}</g>'
+    foot = text(width / 2, height + 16, "height: resolution, width: √channels", size=12)
     words = "; ".join(
         f"{_summary(stretch)} to {_size(stretch[-1])}" + (f", {n} times" if n > 1 else "")
         for stretch, n in items
     )
     return Figure(
-        head + legend + shift + foot, width, height + 22, f"Strip of {title}: {words}",
-        min_width=min(width, 0.8 * width if width > 440 else 330),
+        head + body + foot, width, height + 26, f"Strip of {title}: {words}",
+        min_width=0.8 * width if width > 440 else 330,
     )
+
+
+def _row(items, scale, tall_scale, width, top):
+    """Boxes side by side with their texts below: SVG, and the lower edge."""
+    tallest = max(FLATTEST, *(tall_scale * _resolution(s[-1]) for s, _ in items))
+    x, middle, body = 14 + (width - _row_width(items, scale)) / 2, top + tallest / 2, ""
+    for stretch, count in items:
+        last = stretch[-1]
+        tall = max(FLATTEST, tall_scale * _resolution(last))
+        wide, pitch = _wide(last, scale), _pitch(stretch, scale)
+        centre = x + pitch / 2
+        corner = (centre - wide / 2, middle - tall / 2)
+        body += box(*corner, wide, tall, _kind(stretch), radius=1)
+        if count > 1:
+            body += text(centre, corner[1] - 6, f"×{count}", weight="bold")
+        for shift, words in zip((-2, 12), (_summary(stretch), _size(last))):
+            place = f"translate({centre + shift:.1f},{top + tallest + 12:.1f})"
+            body += (
+                f'<text transform="{place} rotate(-90)" font-size="12"'
+                f' text-anchor="end">{words}</text>'
+            )
+        x += pitch
+    longest = max(text_width(_summary(stretch), 12) for stretch, _ in items)
+    return body, top + tallest + 20 + longest
+
+
+def _row_width(items, scale):
+    return 28 + sum(_pitch(stretch, scale) for stretch, _ in items)
 
 
 def _wide(layer, scale):

@@ -149,7 +149,7 @@ def train_step(
     """
     images = images.contiguous(memory_format=torch.channels_last)
     precision = mixed_precision(images.device)
-    with torch.autocast(images.device.type, precision, enabled=precision is not None):
+    with torch.autocast("cuda", precision, enabled=precision is not None):
         outputs = model(images)
     logits, *auxiliary = outputs if isinstance(outputs, tuple) else (outputs,)
     loss = F.cross_entropy(logits.float(), labels, label_smoothing=label_smoothing)

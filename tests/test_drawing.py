@@ -1,0 +1,201 @@
+"""Figures against the graphs they draw: nothing lost, nothing overlapping, text inside."""
+
+import re
+import xml.etree.ElementTree as ET
+
+import matplotlib.pyplot as plt
+import pytest
+import torch
+from torch import nn
+from torchvision import models
+from torchvision.models.densenet import _DenseBlock
+from torchvision.models.googlenet import Inception
+
+import archbook
+from archbook.accounting import layer_table
+from archbook.diagrams import layers_of
+from archbook.drawing import (
+    Figure, draw_block, draw_network, from_matplotlib, plot_account, plot_comparison,
+    plot_history, plot_style, show_images,
+)
+from archbook.figures import text_width
+from archbook.networks.lenet import LeNet5
+from archbook.networks.resnet import (
+    CifarResNet, basic_path, bottleneck_path, conv_block, identity_block,
+)
+from archbook.tracing import trace
+from archbook.training import History
+
+SVG = "{http://www.w3.org/2000/svg}"
+WEIGHTED = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AdaptiveAvgPool2d)
+BLOCKS = {
+    "identity": (identity_block(basic_path(8, 8)), (8, 9, 9)),
+    "projection": (conv_block(bottleneck_path(8, 16, 2), 8, 16, 2), (8, 8, 8)),
+    "padded": (CifarResNet(20).blocks[3], (16, 8, 8)),
+    "inception": (Inception(192, 64, 96, 128, 16, 32, 32), (192, 8, 8)),
+    "dense": (_DenseBlock(4, 64, 4, 32, 0.0), (64, 8, 8)),
+    "gate": (models.efficientnet_b0().features[2][0], (16, 8, 8)),
+    "inception_v3": (models.inception_v3(init_weights=False).Mixed_7b, (1280, 8, 8)),
+    "chain": (models.vgg16().features[:5], (3, 8, 8)),
+    "lenet": (LeNet5(), (1, 32, 32)),
+}
+STRIPS = {
+    "lenet5": (LeNet5(), (1, 32, 32)), "alexnet": (models.alexnet(), (3, 224, 224)),
+    "vgg16": (models.vgg16(), (3, 64, 64)), "resnet152": (models.resnet152(), (3, 64, 64)),
+    "googlenet": (models.googlenet(init_weights=False), (3, 64, 64)),
+    "densenet121": (models.densenet121(), (3, 64, 64)),
+    "efficientnet_b0": (models.efficientnet_b0(), (3, 64, 64)),
+    "inception_v3": (models.inception_v3(init_weights=False), (3, 128, 128)),
+}
+
+
+def reachable(inputs):
+    """All pairs (before, after) of a graph given as node → its inputs."""
+    pairs = {}
+    for node, before in inputs.items():
+        pairs[node] = set(before).union(*(pairs[b] for b in before))
+    return {(b, a) for a, all_before in pairs.items() for b in all_before}
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_every_layer_of_the_graph_is_drawn_once_with_its_paths(name):
+    model, size = BLOCKS[name]
+    graph, layers = trace(model, size), layers_of(model, size)
+    traced = [n for layer in layers for n in layer.traced]
+    assert len(traced) == len(set(traced))
+    working = [
+        n.name for n in graph.graph.nodes
+        if n.op == "call_module" and isinstance(graph.get_submodule(n.target), WEIGHTED)
+    ]
+    assert set(working) <= set(traced)
+    where = {n: layer.name for layer in layers for n in layer.traced}
+    drawn = reachable({x.name: [i.name for i in x.inputs] for x in layers})
+    nodes = [n for n in graph.graph.nodes if n.op not in ("output", "get_attr")]
+    true = reachable({n.name: [i.name for i in n.all_input_nodes if i.op != "get_attr"] for n in nodes})
+    expected = {(where[a], where[b]) for a, b in true if a in where and b in where}
+    assert drawn == {(a, b) for a, b in expected if a != b}
+
+
+def test_activations_and_norms_are_kept_where_they_act():
+    block, size = BLOCKS["identity"]
+    first, second, join = layers_of(block, size)[1:]
+    assert first.after == ["BN", "ReLU"] and second.after == ["BN"]
+    assert join.kind == "addition" and join.after == ["ReLU"] and len(join.inputs) == 2
+    dense = layers_of(*BLOCKS["dense"])
+    assert next(x for x in dense if x.label.startswith("conv 1×1")).before == ["BN", "ReLU"]
+    gate = layers_of(*BLOCKS["gate"])
+    assert any("Sigmoid" in x.after for x in gate)
+
+
+def rectangles(svg):
+    return [
+        tuple(float(r.get(k)) for k in ("x", "y", "width", "height"))
+        for r in ET.fromstring(svg).iter(f"{SVG}rect") if float(r.get("width")) > 12
+    ]
+
+
+@pytest.mark.parametrize("name", BLOCKS)
+def test_boxes_do_not_overlap_and_hold_their_text(name):
+    figure = draw_block(*BLOCKS[name], title=name)
+    assert figure.width <= 720
+    boxes = rectangles(figure.svg)
+    for i, (x, y, w, h) in enumerate(boxes):
+        assert 0 <= x and x + w <= figure.width and y + h <= figure.height
+        for x2, y2, w2, h2 in boxes[i + 1 :]:
+            assert x + w <= x2 or x2 + w2 <= x or y + h <= y2 or y2 + h2 <= y
+    for words in ET.fromstring(figure.svg).iter(f"{SVG}text"):
+        x, y = float(words.get("x")), float(words.get("y"))
+        around = [b for b in boxes if b[0] < x < b[0] + b[2] and b[1] < y < b[1] + b[3]]
+        for box in around:
+            assert text_width(words.text, float(words.get("font-size"))) <= box[2]
+
+
+@pytest.mark.parametrize("name", STRIPS)
+def test_strips_fit_and_show_every_resolution(name):
+    model, size = STRIPS[name]
+    figure = draw_network(model, size)
+    assert figure.width <= 720 and figure.svg == draw_network(model, size).svg
+    boxes = rectangles(figure.svg)
+    assert all(x + w <= 720 for x, _, w, _ in boxes)
+    assert f"{size[1]}×{size[2]}" in figure.alt
+
+
+def test_repeated_blocks_are_drawn_once_with_their_number():
+    alt = draw_network(*STRIPS["resnet152"]).alt
+    assert re.findall(r"(\d+) times", alt) == ["3", "8", "36", "3"]
+
+
+def test_text_is_escaped_and_ids_differ_between_figures():
+    one = draw_block(*BLOCKS["identity"], title="<b> & co")
+    two = draw_block(*BLOCKS["chain"])
+    ids = [re.findall(r' id="([^"]+)"', f.svg) for f in (one, two)]
+    assert "&lt;b&gt; &amp; co" in one.svg and ET.fromstring(one.svg) is not None
+    assert not set(ids[0]) & set(ids[1])
+    assert 'role="img"' in one._repr_html_()
+
+
+def test_a_figure_needs_alt_text_and_room():
+    with pytest.raises(ValueError, match="alt is empty"):
+        Figure("", 10, 10, " ")
+    with pytest.raises(ValueError, match="at most 720"):
+        Figure("", 800, 10, "wide")
+
+
+def test_a_block_that_does_not_fit_is_named():
+    with pytest.raises(ValueError, match="must match"):
+        draw_block(identity_block(basic_path(8, 16)), (8, 9, 9))
+
+
+def history(*loss):
+    return History(list(loss), list(loss), list(loss), list(loss), list(loss))
+
+
+def test_plots_have_text_follow_the_theme_and_repeat():
+    runs = {"a": [{"history": history(2, 1).to_dict()}] * 2, "b": history(3, 2)}
+    figure = plot_history(runs, "train_loss", live={"a": history(2, 1.5)})
+    assert figure.svg == plot_history(runs, "train_loss", live={"a": history(2, 1.5)}).svg
+    words = [t.text for t in ET.fromstring(figure.svg).iter(f"{SVG}text")]
+    assert {"epoch", "training loss", "a", "b", "a, live"} <= set(words)
+    assert "#010203" not in figure.svg and "currentColor" in figure.svg
+    assert "a ends at 1.00 (mean of 2)" in figure.alt
+    references = set(re.findall(r'(?:href="#|url\(#)([^")]+)', figure.svg))
+    assert references and references <= set(re.findall(r' id="([^"]+)"', figure.svg))
+
+
+def test_plots_refuse_what_they_cannot_draw():
+    with pytest.raises(ValueError, match="quantity is 'loss'"):
+        plot_history({"a": history(1)}, "loss")
+    with pytest.raises(ValueError, match="empty"):
+        plot_history({})
+    with pytest.raises(ValueError, match="every run diverged"):
+        plot_history({"a": [{"history": None}]})
+    with pytest.raises(ValueError, match="at least one number"):
+        plot_comparison({"a": []}, "x")
+    with pytest.raises(ValueError, match="no column 'MACs"):
+        plot_account(layer_table(LeNet5(), (1, 32, 32)).drop(columns="MACs (M)"))
+    with pytest.raises(ValueError, match=r"shape \(2, 2, 4, 4\)"):
+        show_images(torch.zeros(2, 2, 4, 4), ["", ""], "x")
+    with pytest.raises(ValueError, match="1 titles for 2"):
+        show_images(torch.zeros(2, 4, 4), [""], "x")
+
+
+def test_comparison_prints_mean_and_spread():
+    figure = plot_comparison({"arm": [0.1, 0.2, 0.3]}, "accuracy")
+    assert "0.200 ± 0.100" in figure.svg and "3 runs" in figure.alt
+
+
+def test_account_names_the_largest_layers():
+    alt = plot_account(layer_table(archbook.create("lenet5_simplified"), (1, 32, 32))).alt
+    assert "most memory in features.0" in alt and "most params in classifier.1" in alt
+
+
+def test_images_become_pictures_in_the_figure():
+    figure = show_images(torch.rand(3, 3, 4, 4), ["a", "b", "c"], "three", columns=2)
+    assert figure.svg.count("data:image/png;base64,") == 3
+
+
+def test_matplotlib_figures_are_closed():
+    with plot_style():
+        fig, _ = plt.subplots()
+    from_matplotlib(fig, "nothing")
+    assert not plt.get_fignums()

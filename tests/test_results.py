@@ -1,0 +1,56 @@
+"""Recorded runs: complete, well-formed, and chosen by validation."""
+
+import json
+
+import pytest
+
+from archbook.results import best_lr, load_results, mean_validation_accuracy, select
+from tools.record import EXPERIMENTS, RESULTS, SEEDS, key, record, save
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_configuration_has_its_seeds(name):
+    runs = load_results(name)
+    found = sorted(key(run["config"], run["seed"]) for run in runs)
+    assert found == sorted(key(c, s) for c in EXPERIMENTS[name][0] for s in SEEDS)
+    epochs = EXPERIMENTS[name][3]["epochs"]
+    for run in runs:
+        assert run["versions"]["torch"] and run["processor"] and run["cpu_seconds"] > 0
+        if run["history"] is None:
+            assert run["test"] is None
+            continue
+        assert all(len(run["history"][k]) == epochs for k in ("train_loss", "seconds"))
+        assert 0 <= run["test"]["top1"] <= run["test"]["top5"] <= 1
+
+
+def test_no_recorded_file_without_an_experiment():
+    assert {path.stem for path in RESULTS.glob("*.json")} == set(EXPERIMENTS)
+
+
+def test_an_unknown_experiment_is_named():
+    with pytest.raises(ValueError, match="no recorded runs 'nothing'.*lenet5_1998"):
+        load_results("nothing")
+
+
+def run_of(lr, seed, accuracy):
+    history = {"validation_accuracy": [0.1, accuracy]} if accuracy is not None else None
+    return {"config": {"lr": lr, "arm": "a"}, "seed": seed, "history": history}
+
+
+def test_the_rate_is_chosen_by_the_mean_of_validation():
+    runs = [run_of(0.1, 0, 0.9), run_of(0.1, 1, None), run_of(0.3, 1, 0.6), run_of(0.3, 0, 0.5)]
+    assert mean_validation_accuracy(select(runs, lr=0.1)) == 0.45
+    assert best_lr(runs, arm="a") == 0.3
+    assert [run["seed"] for run in select(runs, lr=0.3)] == [0, 1]
+    with pytest.raises(ValueError, match="no recorded run"):
+        best_lr(runs, arm="b")
+
+
+def test_recording_goes_on_where_it_was(tmp_path, monkeypatch):
+    """What is recorded is not run again, and an interruption leaves whole files."""
+    monkeypatch.setattr("tools.record.RESULTS", tmp_path)
+    done = load_results("resnet_ten_crop")
+    save(tmp_path / "resnet_ten_crop.json", done)
+    record("resnet_ten_crop")  # nothing missing: returns at once
+    assert json.loads((tmp_path / "resnet_ten_crop.json").read_text()) == done
+    assert not list(tmp_path.glob("*.part"))
