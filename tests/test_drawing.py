@@ -195,6 +195,7 @@ def test_images_become_pictures_in_the_figure():
 
 
 def test_matplotlib_figures_are_closed():
+    plt.close("all")
     with plot_style():
         fig, _ = plt.subplots()
     from_matplotlib(fig, "nothing")

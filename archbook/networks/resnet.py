@@ -117,22 +117,27 @@ BOTTLENECK_CHANNELS = (256, 512, 1024, 2048)
 
 
 def resnet18(num_classes=1000):
+    """ResNet-18 for ImageNet: two 3×3 convolutions a block (Table 1)."""
     return ResNet(basic_path, (2, 2, 2, 2), BASIC_CHANNELS, num_classes)
 
 
 def resnet34(num_classes=1000):
+    """ResNet-34 for ImageNet: two 3×3 convolutions a block (Table 1)."""
     return ResNet(basic_path, (3, 4, 6, 3), BASIC_CHANNELS, num_classes)
 
 
 def resnet50(num_classes=1000):
+    """ResNet-50 for ImageNet: bottleneck blocks (Table 1)."""
     return ResNet(bottleneck_path, (3, 4, 6, 3), BOTTLENECK_CHANNELS, num_classes)
 
 
 def resnet101(num_classes=1000):
+    """ResNet-101 for ImageNet: bottleneck blocks (Table 1)."""
     return ResNet(bottleneck_path, (3, 4, 23, 3), BOTTLENECK_CHANNELS, num_classes)
 
 
 def resnet152(num_classes=1000):
+    """ResNet-152 for ImageNet: bottleneck blocks (Table 1)."""
     return ResNet(bottleneck_path, (3, 8, 36, 3), BOTTLENECK_CHANNELS, num_classes)
 
 
@@ -169,14 +174,16 @@ class CifarResNet(nn.Module):
     """
 
     def __init__(
-        self, depth, num_classes=10, in_channels=3, width=16, stem_stride=1, residual=True
+        self, depth, num_classes=10, in_channels=3, width=16, stem_stride=1,
+        residual=True,
     ):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth is {depth}; expected 6n + 2, such as 20 or 56")
         count = (depth - 2) // 6
         channels = [width] * (count + 1) + [2 * width] * count + [4 * width] * count
-        self.stem = nn.Sequential(*conv_bn(in_channels, width, 3, stem_stride), nn.ReLU())
+        stem = conv_bn(in_channels, width, 3, stem_stride)
+        self.stem = nn.Sequential(*stem, nn.ReLU())
         self.blocks = nn.Sequential(*(
             cifar_block(*pair, residual) for pair in zip(channels, channels[1:])
         ))
@@ -190,24 +197,30 @@ class CifarResNet(nn.Module):
 
 
 def resnet20_cifar(num_classes=10):
+    """ResNet-20 for CIFAR-10: 3 blocks a stage (§4.2)."""
     return CifarResNet(20, num_classes)
 
 
 def resnet32_cifar(num_classes=10):
+    """ResNet-32 for CIFAR-10: 5 blocks a stage (§4.2)."""
     return CifarResNet(32, num_classes)
 
 
 def resnet44_cifar(num_classes=10):
+    """ResNet-44 for CIFAR-10: 7 blocks a stage (§4.2)."""
     return CifarResNet(44, num_classes)
 
 
 def resnet56_cifar(num_classes=10):
+    """ResNet-56 for CIFAR-10: 9 blocks a stage (§4.2)."""
     return CifarResNet(56, num_classes)
 
 
 def resnet110_cifar(num_classes=10):
+    """ResNet-110 for CIFAR-10: 18 blocks a stage (§4.2)."""
     return CifarResNet(110, num_classes)
 
 
 def resnet1202_cifar(num_classes=10):
+    """ResNet-1202 for CIFAR-10: 200 blocks a stage (§4.2)."""
     return CifarResNet(1202, num_classes)

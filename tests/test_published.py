@@ -1,0 +1,50 @@
+"""The published numbers: well-formed, sourced, and met by the book's networks."""
+
+import pytest
+
+import archbook
+from archbook.accounting import count_parameters, depth
+from archbook.published import QUANTITIES, at_a_glance, published
+
+
+def test_every_row_is_well_formed():
+    table = published()
+    assert set(table["quantity"]) <= set(QUANTITIES)
+    assert set(table["confidence"]) == {"seen", "recalled"}
+    numbers = table[table["quantity"] != "recipe"]
+    assert numbers["value"].notna().all() and (numbers["value"] > 0).all()
+    assert (table["source"].str.len() > 0).all() and (table["printed"].str.len() > 0).all()
+    errors = numbers[numbers["quantity"].str.endswith("error")]
+    assert (errors["value"] < 60).all() and errors["printed"].str.endswith(" %").all()
+    keys = ["network", "quantity", "value", "condition"]
+    assert not table.duplicated(keys).any()
+
+
+def test_networks_have_the_published_sizes():
+    table = published()
+    for name in archbook.list_networks():
+        for row in table[table["network"] == name].itertuples():
+            if row.quantity == "parameters":
+                count = count_parameters(archbook.create(name))
+                assert count == pytest.approx(row.value, rel=0.03), name
+            if row.quantity == "depth":
+                assert depth(archbook.create(name), (3, 224, 224)) == row.value
+
+
+def test_numbers_of_the_papers():
+    assert published("lenet5", "connections")["value"].item() == 340_908
+    errors = published("resnet152", "top1_error").set_index("condition")["value"]
+    assert errors["ImageNet validation, 10 crops"] == 21.43
+
+
+def test_an_unknown_network_names_the_nearest():
+    with pytest.raises(ValueError, match="'resnet51'; nearest: resnet50"):
+        published("resnet51")
+
+
+def test_the_opening_table_shows_both_sides_and_repeats():
+    model = archbook.create("lenet5")
+    html = at_a_glance("lenet5", model, (1, 32, 32)).to_html()
+    assert html == at_a_glance("lenet5", model, (1, 32, 32)).to_html()
+    for words in ("340,908", "60,000", "0.95 %", "LeCun et al. 1998"):
+        assert words in html

@@ -1,0 +1,69 @@
+"""Networks by name: counts exact, errors helpful, pretrained weights through parity."""
+
+import pytest
+import torch
+from torchvision import models
+
+import archbook
+from archbook.accounting import count_parameters
+from archbook.registry import NETWORKS
+
+COUNTS = {
+    "lenet5": 60_000, "lenet5_simplified": 61_706, "resnet18": 11_689_512,
+    "resnet34": 21_797_672, "resnet50": 25_557_032, "resnet101": 44_549_160,
+    "resnet152": 60_192_808, "resnet20_cifar": 269_722, "resnet32_cifar": 464_154,
+    "resnet44_cifar": 658_586, "resnet56_cifar": 853_018, "resnet110_cifar": 1_727_962,
+    "resnet1202_cifar": 19_421_274,
+}
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_counts_are_exact(name):
+    assert count_parameters(archbook.create(name)) == COUNTS[name]
+
+
+def test_all_names_are_tested_and_in_natural_order():
+    assert set(COUNTS) == set(NETWORKS)
+    assert archbook.list_networks("resnet*")[:3] == ["resnet18", "resnet20_cifar", "resnet32_cifar"]
+    assert archbook.list_networks("vgg*") == []
+
+
+def test_other_numbers_of_classes():
+    for name, size in (("resnet18", (1, 3, 64, 64)), ("resnet20_cifar", (1, 3, 32, 32))):
+        assert archbook.create(name, num_classes=7).eval()(torch.zeros(size)).shape == (1, 7)
+    with pytest.raises(ValueError, match="num_classes is 7.*lenet5_simplified"):
+        archbook.create("lenet5", num_classes=7)
+
+
+def test_an_unknown_name_lists_the_nearest():
+    with pytest.raises(ValueError, match="unknown network 'resnet5'; nearest: resnet50"):
+        archbook.create("resnet5")
+
+
+def test_pretrained_weights_give_torchvisions_logits(monkeypatch):
+    torch.manual_seed(0)
+    reference, get_model = models.resnet18(), models.get_model
+    asked = []
+
+    def fake(name, weights):
+        asked.append((name, weights))
+        return reference
+
+    monkeypatch.setattr(models, "get_model", fake)
+    image = torch.rand(1, 3, 64, 64)
+    ours = archbook.create("resnet18", pretrained=True).eval()
+    assert torch.allclose(ours(image), reference.eval()(image), atol=1e-5)
+    assert asked == [("resnet18", "IMAGENET1K_V1")] and get_model is not fake
+
+
+def test_pretrained_errors(monkeypatch):
+    def unreachable(name, weights):
+        raise OSError("Name or service not known")
+
+    monkeypatch.setattr(models, "get_model", unreachable)
+    with pytest.raises(ConnectionError, match="cannot be downloaded.*pretrained=True"):
+        archbook.create("resnet18", pretrained=True)
+    with pytest.raises(ValueError, match="no pretrained weights for 'lenet5'"):
+        archbook.create("lenet5", pretrained=True)
+    with pytest.raises(ValueError, match="num_classes is 10"):
+        archbook.create("resnet18", 10, pretrained=True)
