@@ -102,9 +102,9 @@ def test_the_network_is_closed(python, tmp_path):
 def test_the_wheel_holds_data_and_results(python, tmp_path):
     code = """
 from archbook.data import load_images
-from archbook.published import table
+from archbook.published import published
 from archbook.results import load_results
-print(len(load_images().test), len(table()) > 0, len(load_results("lenet5_1998")) > 0)
+print(len(load_images().test), len(published()) > 0, len(load_results("lenet5_1998")) > 0)
 """
     assert ask(python, tmp_path, code) == "10000 True True\n"
 
