@@ -59,6 +59,9 @@ class Figure:
             f'<title id="{own}-title">{escape(self.alt)}</title>{self.body}</svg>'
         )
 
+    def __repr__(self):
+        return f"<figure: {self.alt}>"
+
     def _repr_html_(self):
         return (
             '<div class="archbook-figure" tabindex="0" role="group"'

@@ -86,7 +86,7 @@ def test_page_loads_clean_and_fits(visit, name, width, theme):
     page = visit(name, width, theme)
     page.wait_for_timeout(500)
     assert page.said == [] and page.outside == []
-    assert page.locator("h1").count() == 1
+    assert page.locator("article h1").count() == 1
     overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     assert page.evaluate(overflow) <= 0
     bare = "[...document.images].filter(i => !i.alt || /\\.(png|svg|jpe?g)$/.test(i.alt)).length"

@@ -11,6 +11,7 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # two notebooks at a time on two cores
 
+import re
 import sys
 import tempfile
 import time
@@ -49,6 +50,10 @@ def tidy(notebook):
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = [out for out in cell.outputs if not is_blank(out)]
+            for output in cell.outputs:
+                plain = output.get("data", {}).get("text/plain", "")
+                if plain:  # where in memory an object lay
+                    output.data["text/plain"] = re.sub(r" at 0x[0-9a-f]+", "", plain)
 
 
 def is_blank(output):

@@ -173,10 +173,8 @@ class CifarResNet(nn.Module):
         residual: False leaves out every shortcut (the paper's plain network).
     """
 
-    def __init__(
-        self, depth, num_classes=10, in_channels=3, width=16, stem_stride=1,
-        residual=True,
-    ):
+    def __init__(self, depth, num_classes=10, in_channels=3, width=16, stem_stride=1,
+                 residual=True):
         super().__init__()
         if depth < 8 or (depth - 2) % 6:
             raise ValueError(f"depth is {depth}; expected 6n + 2, such as 20 or 56")
