@@ -13,6 +13,7 @@ website, for the tests and for student versions alike. It needs nothing but Pyth
 
 import ast
 import json
+import linecache
 import re
 import traceback
 from dataclasses import dataclass
@@ -57,13 +58,27 @@ class checking:
 
 
 def _failure(error, trace):
-    """What failed, in words: the message, or the line of the check that failed."""
+    """What failed, in words: the assert's message, or the check's own code."""
     check = traceback.extract_tb(trace)[0]  # the check cell; deeper ones are its calls
-    code = " ".join((check.line or "this check").split())
+    code = _statement_at(check.filename, check.lineno)
     if not isinstance(error, AssertionError):
         said = f": {error}" if str(error) else ""
         return f"{code} raised {type(error).__name__}{said}"
     return str(error) or f"{code} does not hold"
+
+
+def _statement_at(filename, line):
+    """The code of the whole statement that a line of a cell belongs to, in one line."""
+    source = "".join(linecache.getlines(filename))
+    if not source:
+        return "this check"
+    statements = [
+        node
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.stmt) and node.lineno <= line <= node.end_lineno
+    ]
+    innermost = max(statements, key=lambda node: node.lineno)
+    return " ".join(ast.get_source_segment(source, innermost).split())
 
 
 def progress():

@@ -1,8 +1,10 @@
 """The exercise format: checks report, progress counts, malformed exercises are refused."""
 
 import json
+from textwrap import indent
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from archbook import exercises
 from archbook.exercises import checking, exercises_in, progress, read_exercises
@@ -26,6 +28,26 @@ def test_a_failed_check_says_what_and_gives_the_hint(capsys):
     assert lines[0].endswith("Hint: Think.")
     assert "NotImplementedError" in lines[1] and lines[2] == "c: solved."
     assert lines[3:] == ["1 of 3 checked exercises solved.", "Open: a, b"]
+
+
+@pytest.mark.parametrize(
+    ("check", "failure"),
+    [
+        ("assert two() == 2", "assert two() == 2 does not hold"),
+        ("x = 1\nassert two() == 2, 'two() is 3'", "two() is 3"),
+        ("assert (\n    two()\n    == 2\n)", "assert ( two() == 2 ) does not hold"),
+        ("for x in [4]:\n    assert two() == x", "assert two() == x does not hold"),
+        ("assert none() == 2", "assert none() == 2 raised ZeroDivisionError: division by zero"),
+        ("assert four() == 4", "assert four() == 4 raised NameError: name 'four' is not defined"),
+    ],
+)
+def test_a_failed_check_in_a_notebook_names_its_own_line(check, failure, capsys):
+    shell = InteractiveShell()  # as in a notebook, where a cell is no file
+    shell.run_cell("from archbook.exercises import checking\ndef two():\n    return 3")
+    shell.run_cell("def none():\n    return 1 / 0")
+    shell.run_cell('with checking("a", hint="Think."):\n' + indent(check, "    "))
+    said = capsys.readouterr().out
+    assert said == f"a: not solved yet ({failure}). Hint: Think.\n"
 
 
 def test_the_stop_button_works_inside_a_check():

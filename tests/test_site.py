@@ -93,10 +93,14 @@ def test_page_loads_clean_and_fits(visit, name, width, theme):
     assert page.evaluate(bare) == 0
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_accessible(visit, name, theme):
-    page = visit(name, 390, theme)
+def test_every_notebook_is_in_the_table_of_contents():
+    assert [name for name in PAGES if name.startswith("notebooks/")] == SECTIONS
+
+
+@pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
+@pytest.mark.parametrize("name", [*PAGES, "search"])
+def test_page_is_accessible(visit, name, width, theme):
+    page = visit(name, width, theme)
     found = Axe().run(page).response["violations"]
     assert [v["id"] for v in found if v["impact"] in ("critical", "serious")] == []
 
@@ -108,7 +112,9 @@ def test_section_shows_math_figures_and_downloads(visit, name):
     assert page.locator(".archbook-figure svg text").count() > 20
     for raw in (":::", "<details>", "{cite", "{exercise}", "raise NotImplementedError("):
         assert raw not in page.locator("article").inner_text()
-    assert page.locator(f"a[href$='{name.split('/')[1]}.ipynb']").count() >= 1
+    download = page.locator(f"a[href$='_sources/{name}.ipynb']").first
+    link = download.evaluate("a => a.href")
+    assert page.request.get(link).body() == (ROOT / f"{name}.ipynb").read_bytes()
     colab = repository_address().replace("https://github.com", "/github") + "/blob/main/"
     assert page.locator(f"a[href*='colab.research.google.com{colab}{name}.ipynb']").count()
     assert page.locator("a[href*='mybinder.org']").count()

@@ -1,4 +1,4 @@
-"""Sphinx extension: an entry of the bibliography is a place that plain Markdown can link to.
+"""Sphinx extension: plain Markdown can link to an entry of the bibliography.
 
 Notebooks cite with ordinary links, `[LeCun et al. (1998)](../book/references.md#KEY)`,
 because JupyterLab and Colab do not know citation roles. MyST resolves such a link among
