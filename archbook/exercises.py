@@ -29,9 +29,9 @@ _solved = {}  # exercise id -> whether its last check passed, in this Python pro
 class checking:
     """Context manager around the asserts of an exercise's check cell.
 
-    It reports instead of raising, so a notebook with open exercises still runs from top
-    to bottom: ``ID: solved.``, or ``ID: not solved yet (what failed). Hint: HINT``. Only
-    `Exception` is caught, so the stop button works inside a check.
+    It reports instead of raising, so a notebook with open exercises still runs from
+    top to bottom: ``ID: solved.`` or ``ID: not solved yet (what failed). Hint: HINT``.
+    Only `Exception` is caught, so the stop button works inside a check.
 
     Args:
         exercise_id: the exercise's id, e.g. ``"lenet5-c3-count"``.
@@ -84,7 +84,8 @@ def _statement_at(filename, line):
 def progress():
     """Print how many of the exercises checked so far are solved, and which are open."""
     still_open = [name for name, solved in _solved.items() if not solved]
-    print(f"{len(_solved) - len(still_open)} of {len(_solved)} checked exercises solved.")
+    solved, checked = len(_solved) - len(still_open), len(_solved)
+    print(f"{solved} of {checked} checked exercises solved.")
     if still_open:
         print("Open: " + ", ".join(still_open))
 
@@ -141,7 +142,7 @@ def exercises_in(notebook, name):
             number = len(exercises) + 1
             exercise = _exercise(four, number, position)
             if exercise.id in [earlier.id for earlier in exercises]:
-                raise ValueError(f"the id {exercise.id!r} is taken by an earlier exercise")
+                raise ValueError(f"the id {exercise.id!r} is taken by an earlier one")
         except ValueError as error:
             raise ValueError(f"{name}, cell {position}: {error}") from None
         exercises.append(exercise)
@@ -250,7 +251,7 @@ def _folded(source, summary):
 
 def _python(answer):
     """The code of an answer's Python blocks."""
-    blocks = re.findall(r"^```python\n(.*?)^```", answer, flags=re.DOTALL | re.MULTILINE)
+    blocks = re.findall(r"(?ms)^```python\n(.*?)^```", answer)
     if not blocks:
         raise ValueError("the solution has no ```python block")
     return dedent("\n".join(blocks))

@@ -15,7 +15,7 @@ def add_keys(app, env):
 
 
 def mend_roles(app, pagename, templatename, context, doctree):
-    """Give entries the role that their list asks for; docutils' own one is deprecated."""
+    """Give entries the role that their list asks for; docutils' own is deprecated."""
     if "body" in context:
         context["body"] = context["body"].replace(
             'role="doc-biblioentry"', 'role="listitem"'

@@ -1,8 +1,9 @@
 """Sphinx extension: shows a notebook's exercise cells as exercise and solution boxes.
 
 In JupyterLab and Colab an exercise is plain Markdown with <details> for hint and
-solution (archbook/exercises.py reads that format). For the website the same cells become
-directives of sphinx-exercise and a dropdown of sphinx-design, before MyST reads them.
+solution (archbook/exercises.py reads that format). For the website the same cells
+become directives of sphinx-exercise and a dropdown of sphinx-design, before MyST
+reads them.
 The number of cells stays the same, so warnings still point at the right cell.
 """
 
