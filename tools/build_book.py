@@ -1,7 +1,7 @@
 """Build the website: _build/html from the stored outputs; every warning is an error.
 
-After a failed build Sphinx would not read the faulty page again and so report success,
-so a failure throws away what it remembers.
+Every build starts afresh. Sphinx would not read a faulty page again after a failure, and so
+report success, nor copy a changed style sheet where no page has changed.
 """
 
 import shutil
@@ -18,9 +18,9 @@ def main():
         *(Path(sys.executable).with_name("jupyter-book"), "build", ROOT),
         *("-W", "-n", "--keep-going", "--quiet"),
     ]
+    shutil.rmtree(BUILD, ignore_errors=True)
     failed = subprocess.run(command).returncode
     if failed or not (BUILD / "html" / "index.html").exists():
-        shutil.rmtree(BUILD, ignore_errors=True)
         raise SystemExit("the book was not built: the warnings above are errors")
     print(f"open {BUILD / 'html' / 'index.html'}")
 
