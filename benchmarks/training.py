@@ -1,7 +1,8 @@
 """How much of a bare training loop's speed `train` keeps: python -m benchmarks.training
 
 Bare loop: forward, backward and step over batches that lie ready. Both sides run in turn on
-the same model in one process, several rounds; what counts is the median of their ratios.
+the same model in one process and thread, several rounds. What counts is the median ratio of
+their processor seconds, which other work on the machine disturbs little.
 """
 
 import statistics
@@ -19,7 +20,7 @@ ROUNDS, TRAIN_SIZE, BATCH = 9, 10_000, 128
 
 
 def bare_seconds(model, data):
-    """Seconds of one bare epoch over ready batches."""
+    """Processor seconds of one bare epoch over ready batches."""
     generator = torch.Generator().manual_seed(0)
     batches = [
         (images.contiguous(memory_format=torch.channels_last), labels)
@@ -27,20 +28,20 @@ def bare_seconds(model, data):
     ]
     optimizer = make_optimizer(model, 0.01)
     model.train()
-    start = time.perf_counter()
+    start = time.process_time()
     for images, labels in batches:
         loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def train_seconds(model, data, augment):
-    """Seconds of one epoch of `train`, all it does but the validation images."""
-    start = time.perf_counter()
+    """Processor seconds of one epoch of `train`, all it does but the validation images."""
+    start = time.process_time()
     train(model, data, 1, lr=0.01, batch_size=BATCH, augment=augment, progress=True)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def main():
