@@ -26,6 +26,21 @@ def test_every_address_is_the_one_in_config():
     assert any(name.endswith(".ipynb") for name in holding)
 
 
+def test_every_installation_line_names_it():
+    for path in files():
+        text = path.read_text(encoding="utf-8")
+        found = re.findall(r"(?:git clone |git\+)(https?://[\w./-]+)", text)
+        assert set(found) <= {repository_address()}, path
+
+
+def test_no_file_that_holds_it_is_forgotten():
+    folders = ("*", "archbook/*", "book/*", "notebooks/*", "tools/*", "tools/*/*")
+    texts = {".md", ".yml", ".toml", ".txt", ".py", ".ipynb", ".bib", ".css"}
+    every = {p for folder in folders for p in ROOT.glob(folder) if p.suffix in texts}
+    holding = {p for p in every if repository_address() in p.read_text(encoding="utf-8")}
+    assert holding <= set(files())
+
+
 @pytest.fixture
 def copy(tmp_path):
     for path in files():

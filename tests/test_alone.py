@@ -10,6 +10,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
+import zipfile
 
 import pytest
 from conftest import NOTEBOOKS, ROOT
@@ -49,6 +50,7 @@ def python(tmp_path_factory):
     subprocess.run([*pip, "wheel", *wheel], check=True)
     [built] = folder.glob("archbook-*.whl")
     subprocess.run([*pip, "--python", python, "install", *offline, built], check=True)
+    assert any("THIRD_PARTY" in name for name in zipfile.ZipFile(built).namelist())
     [packages] = (folder / "fresh").glob("lib/python*/site-packages")
     (packages / "closed_network.py").write_text(CLOSED_NETWORK)
     # Paths in a .pth are added without reading .pth files there: the repository, which
@@ -65,7 +67,7 @@ def copy_sources(folder):
         shutil.copytree(
             ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__")
         )
-    for path in [ROOT / "pyproject.toml", *ROOT.glob("LICENSE*"), ROOT / "README.md"]:
+    for path in [ROOT / "pyproject.toml", *ROOT.glob("LICENSE*"), ROOT / "THIRD_PARTY.md"]:
         shutil.copy(path, folder)
     return folder
 

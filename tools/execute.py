@@ -20,7 +20,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).parent.parent
 METADATA = {
@@ -66,7 +66,7 @@ def execute(path):
     start = time.perf_counter()
     try:
         run(notebook)
-    except CellExecutionError as error:
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         return f"{path.name}: FAILED\n{error}"
     tidy(notebook)
     nbformat.write(notebook, path)
