@@ -1,19 +1,33 @@
 """The account of a network: layers, parameters, work, memory, depth, speed."""
 
+import contextlib
 import copy
+import itertools
 import operator
+import weakref
+import zlib
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import nn
+from torch import fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from archbook.tracing import check_input_size, trace
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 WEIGHTED = (*CONVOLUTIONS, nn.Linear)
 POOLINGS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-POOLING_FUNCTIONS = {F.max_pool2d, F.avg_pool2d, torch.max_pool2d}
+ADAPTIVE = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
+ADAPTIVE_FUNCTIONS = {F.adaptive_avg_pool2d, F.adaptive_max_pool2d}
+POOLING_FUNCTIONS = {F.max_pool2d, F.avg_pool2d, torch.max_pool2d} | ADAPTIVE_FUNCTIONS
+NORMS = (
+    nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm,
+)
+UNCOUNTED = (
+    nn.modules.conv._ConvTransposeNd, nn.Bilinear, nn.MultiheadAttention, nn.RNNBase,
+)
 KB = 1_024  # bytes
 FLOAT = 4  # bytes of a float32
 
@@ -33,7 +47,7 @@ def count_macs(model, input_size) -> int:
 
     Biases, norms, pooling and activations are not counted; one MAC is two FLOPs.
     """
-    graph = trace(model, input_size)
+    graph = _trace(model, input_size)
     return sum(_macs(module, node) for node, module in _modules(graph))
 
 
@@ -46,18 +60,24 @@ def layer_table(model, input_size):
     stride, padding, memory of the output (KB = 1,024 bytes, float32, one image),
     trainable parameters in thousands, MACs in millions (convolution and linear), and
     the receptive field of one output unit in pixels along the longest path ("all" once
-    a layer sees the whole map). Parameters that no evaluation-mode layer uses, such as
-    those of auxiliary heads, stand in a row of their own. The last row is the total.
+    a layer sees the whole map). Parameters that are used outside a layer, and those
+    that evaluation does not use (auxiliary heads), stand in rows of their own. The last
+    row is the total.
 
     Args:
         input_size: (channels, height, width).
 
     Returns:
         A pandas.DataFrame. Thousands and millions are exact: 25557.032 is 25,557,032.
+
+    Raises:
+        TypeError: `model` is not a module.
+        ValueError: the size does not fit, the network has no fixed graph, or it has a
+            layer whose work can't be counted.
     """
     import pandas as pd
 
-    graph = trace(model, input_size)
+    graph = _trace(model, input_size)
     fields = _receptive_fields(graph)
     rows, seen, memory, macs = [], set(), 0, 0
     for node, module in _work(graph):
@@ -72,9 +92,17 @@ def layer_table(model, input_size):
         ))
     total = count_parameters(model)
     rest = total - sum(p.numel() for p in model.parameters() if id(p) in seen)
-    if rest:
-        blank = [""] * 8
-        rows.append(("not used in evaluation", "", *blank, 0.0, rest / 1e3, 0.0, ""))
+    read = {node.target for node in graph.graph.nodes if node.op == "get_attr"}
+    loose = sum(
+        p.numel()
+        for name, p in model.named_parameters()
+        if name in read and p.requires_grad and id(p) not in seen
+    )
+    for name, number in (
+        ("outside the layers", loose), ("not used in evaluation", rest - loose),
+    ):
+        if number:
+            rows.append((name, "", *[""] * 8, 0.0, number / 1e3, 0.0, ""))
     rows.append(("Total", "", *[""] * 8, memory / KB, total / 1e3, macs / 1e6, ""))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
@@ -86,17 +114,19 @@ def format_table(table):
         A pandas Styler of the same rows; the exact values stay in `table`.
     """
     numbers = {"Memory (KB)": "{:,.1f}", "Params (K)": "{:,.3f}", "MACs (M)": "{:,.3f}"}
-    return table.style.format(numbers).hide(axis="index").set_uuid("layers")
+    own = zlib.crc32(table.to_csv().encode())  # two tables on a page have two ids
+    return table.style.format(numbers).hide(axis="index").set_uuid(f"layers-{own:x}")
 
 
 def depth(model, input_size) -> int:
     """Weighted layers (convolution, linear) on the longest path from input to output.
 
     Layers on 1×1 maps whose only use is to scale a larger tensor, the gates of
-    squeeze-and-excitation, do not count. This is the rule behind "VGG-16",
+    squeeze-and-excitation, do not count; on images so small that this tensor is 1×1 as
+    well, they can't be told from other layers and do. This is the rule behind "VGG-16",
     "ResNet-50" and "DenseNet-121".
     """
-    graph = trace(model, input_size)
+    graph = _trace(model, input_size)
     weighted = {node for node, m in _modules(graph) if isinstance(m, WEIGHTED)}
     weighted -= _gates(graph)
     longest = {}
@@ -111,7 +141,7 @@ def count_weighted_layers(model, input_size) -> int:
 
     The lecture's rule without "on the longest path"; 54 for ResNet-50.
     """
-    graph = trace(model, input_size)
+    graph = _trace(model, input_size)
     return sum(isinstance(module, WEIGHTED) for _, module in _modules(graph))
 
 
@@ -122,7 +152,7 @@ class Memory:
     parameters: int
     gradients: int
     optimizer: int  # SGD with momentum: one value per parameter
-    activations: int  # kept for the backward pass, or largest pair in inference
+    activations: int  # kept for the backward pass, or most at once in inference
 
     @property
     def total(self):
@@ -133,17 +163,20 @@ def memory(model, input_size, batch_size=1, training=False) -> Memory:
     """Measure the memory of one forward pass (inference) or one training step.
 
     In training, activations are the tensors that autograd keeps for the backward pass,
-    each storage once, parameters not included. In inference they are the largest
-    input and output of one layer, which must exist together.
+    each storage once, parameters and norms' statistics not included. In inference they
+    are the tensors that exist at the same moment, the images included: at its peak.
+    Work space that a library takes inside one operation is not seen.
     """
-    size = check_input_size(input_size)
+    size = _check(model, input_size)
     parameters = sum(p.numel() * p.element_size() for p in model.parameters())
     model = copy.deepcopy(model).train(training)
     like = next(model.parameters())
     images = torch.zeros(batch_size, *size, dtype=like.dtype, device=like.device)
-    if training:
-        return Memory(parameters, parameters, parameters, _saved_bytes(model, images))
-    return Memory(parameters, 0, 0, _largest_layer(model, images))
+    with _named_refusal(model, size):
+        if training:
+            kept = _saved_bytes(model, images)
+            return Memory(parameters, parameters, parameters, kept)
+        return Memory(parameters, 0, 0, _peak_bytes(model, images))
 
 
 def latency(model, input_size, batch_size=1, min_run_time=0.5):
@@ -154,13 +187,13 @@ def latency(model, input_size, batch_size=1, min_run_time=0.5):
     """
     from torch.utils.benchmark import Timer
 
-    size = check_input_size(input_size)
+    size = _check(model, input_size)
     like = next(model.parameters())
     images = torch.randn(batch_size, *size, dtype=like.dtype, device=like.device)
     was_training = model.training
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _named_refusal(model, size):
             timer = Timer(
                 "model(images)",
                 globals={"model": model, "images": images},
@@ -169,6 +202,52 @@ def latency(model, input_size, batch_size=1, min_run_time=0.5):
             return timer.blocked_autorange(min_run_time=min_run_time)
     finally:
         model.train(was_training)
+
+
+def _check(model, input_size):
+    """Return the checked input size, or raise TypeError or ValueError."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is {model!r}; expected a torch.nn.Module")
+    return check_input_size(input_size)
+
+
+@contextlib.contextmanager
+def _named_refusal(model, size):
+    """Turn torch's error about a tensor deep inside into one about the input."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise ValueError(
+            f"{type(model).__name__} does not accept input of size {size}: {error}"
+        ) from error
+
+
+def _trace(model, input_size):
+    """`trace`, refusing what could not be counted."""
+    size = _check(model, input_size)
+    try:
+        graph = trace(model, size)
+    except (fx.proxy.TraceError, TypeError) as error:
+        raise ValueError(
+            f"{type(model).__name__} has no fixed graph: its forward uses the value or"
+            f" the length of a tensor ({error})"
+        ) from error
+    for node in graph.graph.nodes:
+        if node.target in (F.conv2d, F.linear):
+            raise ValueError(
+                f"{node.name} is a function called with a weight; the account needs it"
+                " as a module, nn.Conv2d or nn.Linear"
+            )
+    for node, module in _modules(graph):
+        as_one = getattr(module, "draw_as_one", False)
+        hidden = as_one and any(isinstance(m, WEIGHTED) for m in module.modules())
+        if hidden or isinstance(module, UNCOUNTED):
+            raise ValueError(
+                f"{node.target} is a {type(module).__name__}, whose work can't be"
+                " counted: expected convolutions and linear layers, not inside a module"
+                " with draw_as_one"
+            )
+    return graph
 
 
 def _modules(graph):
@@ -183,7 +262,8 @@ def _work(graph):
     for node in graph.graph.nodes:
         if node.op == "call_module":
             module = graph.get_submodule(node.target)
-            if isinstance(module, POOLINGS) or any(True for _ in module.parameters()):
+            works = isinstance(module, (*POOLINGS, *NORMS))
+            if works or any(True for _ in module.parameters()):
                 yield node, module
         elif node.op == "call_function" and node.target in POOLING_FUNCTIONS:
             yield node, None
@@ -208,7 +288,16 @@ def _macs(module, node):
 
 
 def _window(node, module):
-    """(kernel, stride, padding, dilation) of a convolution or pooling, or None."""
+    """(kernel, stride, padding, dilation) of a convolution or pooling, or None.
+
+    Adaptive pooling has the window that its sizes imply; over the whole map, none.
+    """
+    if isinstance(module, ADAPTIVE) or node.target in ADAPTIVE_FUNCTIONS:
+        if _is_global(node, module):
+            return None
+        sizes = list(zip(_shape(node.all_input_nodes[0])[2:], _shape(node)[2:]))
+        kernel = tuple(_widest_cell(before, after) for before, after in sizes)
+        return kernel, tuple(before // after for before, after in sizes), (0, 0), (1, 1)
     if isinstance(module, (*CONVOLUTIONS, nn.MaxPool2d, nn.AvgPool2d)):
         dilation = getattr(module, "dilation", 1)
         return tuple(
@@ -225,12 +314,22 @@ def _window(node, module):
     return None
 
 
+def _widest_cell(before, after):
+    """The widest cell when adaptive pooling cuts `before` units into `after` cells."""
+    return max(
+        -(-(i + 1) * before // after) - i * before // after for i in range(after)
+    )
+
+
 def _pair(value):
-    return (value, value) if isinstance(value, int) else tuple(value)
+    """A setting for both directions; padding may also be the word "same"."""
+    return (value, value) if isinstance(value, (int, str)) else tuple(value)
 
 
 def _times(pair):
-    """(3, 3) as "3", (1, 7) as "1×7"."""
+    """(3, 3) as "3", (1, 7) as "1×7", () as ""."""
+    if not pair:
+        return ""
     return str(pair[0]) if len(set(pair)) == 1 else "×".join(map(str, pair))
 
 
@@ -245,7 +344,7 @@ def _describe(node, module):
     window = _window(node, module)
     kernel, stride, pad = [_times(p) for p in window[:3]] if window else ("", "", "")
     if isinstance(module, nn.Linear):
-        sizes = (before[-1], "", after[-1], "")
+        sizes = (before[-1], _times(before[1:-1]), after[-1], _times(after[1:-1]))
     else:
         sizes = (before[1], _times(before[2:]), after[1], _times(after[2:]))
     c_in, size_in, c_out, size_out = sizes
@@ -282,33 +381,39 @@ def _receptive_fields(graph):
 
 def _is_global(node, module):
     """Whether every output of a layer sees the whole map before it."""
-    adaptive = (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear, nn.Flatten)
-    functions = {torch.flatten, F.adaptive_avg_pool2d, torch.mean}
-    return isinstance(module, adaptive) or node.target in functions | {"mean", "flatten"}
+    if isinstance(module, ADAPTIVE) or node.target in ADAPTIVE_FUNCTIONS:
+        return _shape(node)[2:].numel() == 1
+    if isinstance(module, nn.Linear):
+        return len(_shape(node)) == 2  # else one position at a time
+    functions = {torch.flatten, torch.mean, "mean", "flatten"}
+    return isinstance(module, nn.Flatten) or node.target in functions
 
 
 def _gates(graph):
-    """Weighted layers whose output only scales a tensor with larger maps."""
-    products = {operator.mul, torch.mul, "mul", "mul_"}
+    """Nodes on 1×1 maps whose values only scale a tensor with larger maps."""
     gates = set()
     for node in reversed(graph.graph.nodes):
-        if node.op in ("placeholder", "output") or not node.users:
+        if "tensor_meta" not in node.meta or not node.users:
             continue
-        if not hasattr(node.meta.get("tensor_meta"), "shape"):
-            continue
-        shape = _shape(node)
-        small = len(shape) < 4 or shape[2:].numel() == 1
-        if small and all(
-            user in gates or (user.target in products and _shape(user).numel() > shape.numel())
-            for user in node.users
-        ):
+        if all(user in gates or _scales(node, user) for user in node.users):
             gates.add(node)
     return gates
 
 
+def _scales(node, user):
+    """Whether `user` is the product of `node`, a number per channel, with whole maps."""
+    if user.target not in {operator.mul, torch.mul, "mul", "mul_"}:
+        return False
+    while node.target in {"expand", "expand_as"}:  # the same numbers, repeated
+        node = node.args[0]
+    shape = _shape(node)
+    small = len(shape) < 4 or shape[2:].numel() == 1
+    return small and _shape(user).numel() > shape.numel()
+
+
 def _saved_bytes(model, images):
-    """Bytes of the distinct storages that autograd keeps, parameters left out."""
-    own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+    """Bytes of the distinct storages that autograd keeps, the model's own left out."""
+    own = _own_storages(model)
     kept = {}
 
     def keep(tensor):
@@ -323,20 +428,42 @@ def _saved_bytes(model, images):
     return sum(kept.values())
 
 
-def _largest_layer(model, images):
-    """Bytes of the largest input and output of one leaf module."""
-    largest = 0
+def _own_storages(model):
+    """Addresses of the memory of parameters and buffers."""
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    return {tensor.untyped_storage().data_ptr() for tensor in tensors}
 
-    def measure(module, inputs, output):
-        nonlocal largest
-        tensors = [t for t in (*inputs, output) if isinstance(t, torch.Tensor)]
-        distinct = {t.untyped_storage().data_ptr(): t for t in tensors}
-        size = sum(t.numel() * t.element_size() for t in distinct.values())
-        largest = max(largest, size)
 
-    for module in model.modules():
-        if not list(module.children()):
-            module.register_forward_hook(measure)
-    with torch.no_grad():
+def _peak_bytes(model, images):
+    """Most bytes of tensors alive at once in a forward pass, without the model's own."""
+    with torch.no_grad(), _LiveTensors(_own_storages(model), images) as live:
         model(images)
-    return largest
+    return live.peak
+
+
+class _LiveTensors(TorchDispatchMode):
+    """Watch every operation: which storages exist, and how many bytes they are."""
+
+    def __init__(self, own, images):
+        super().__init__()
+        self.known, self.now, self.peak = set(own), 0, 0
+        self.add(images.untyped_storage())
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self.add(tensor.untyped_storage())
+        return result
+
+    def add(self, storage):
+        address, size = storage.data_ptr(), storage.nbytes()
+        if address not in self.known:
+            self.known.add(address)
+            self.now += size
+            self.peak = max(self.peak, self.now)
+            weakref.finalize(storage, self.remove, address, size)
+
+    def remove(self, address, size):
+        self.known.discard(address)
+        self.now -= size

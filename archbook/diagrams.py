@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archbook.figures import INK, PALETTE, Figure, box, line, text, text_width
+from archbook.figures import INK, Figure, box, line, text, text_width
 from archbook.tracing import trace
 
 MODULE_KINDS = {

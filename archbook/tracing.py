@@ -29,7 +29,7 @@ class _ShapeRecorder(fx.Interpreter):
 
 def check_input_size(input_size):
     """Return `input_size` as (channels, height, width), or raise ValueError."""
-    size = tuple(input_size)
+    size = tuple(input_size) if isinstance(input_size, (tuple, list)) else ()
     if len(size) != 3 or not all(isinstance(n, int) and n > 0 for n in size):
         raise ValueError(
             f"input_size is {input_size!r}; expected (channels, height, width),"
@@ -59,7 +59,7 @@ def trace(model: nn.Module, input_size) -> fx.GraphModule:
         graph_module = fx.GraphModule(model, _Tracer().trace(model))
         tensors = itertools.chain(model.parameters(), model.buffers())
         like = next(tensors, torch.empty(0))
-        image = torch.zeros(1, *size, device=like.device)
+        image = torch.zeros(1, *size, dtype=like.dtype, device=like.device)
         with torch.no_grad():
             recorder = _ShapeRecorder(graph_module)
             recorder.extra_traceback = False

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision import models
@@ -121,6 +122,113 @@ def test_receptive_fields():
     assert list(fields)[:2] == ["5", "5×7"]
 
 
+def test_adaptive_pooling_sees_all_only_over_the_whole_map():
+    fields = layer_table(models.alexnet(), (3, 224, 224)).set_index("Layer")
+    assert fields.loc["avgpool", "Receptive field"] == "195"
+    uneven = nn.Sequential(nn.Conv2d(1, 1, 1), nn.AdaptiveAvgPool2d(3))
+    assert layer_table(uneven, (1, 10, 10)).loc[1, "Receptive field"] == "4"
+    last = layer_table(models.densenet121(), (3, 64, 64)).iloc[-3]
+    assert (last["Layer"], last["Receptive field"]) == ("adaptive_avg_pool2d", "all")
+
+
+def test_linear_per_position_keeps_the_receptive_field():
+    row = layer_table(nn.Sequential(nn.Linear(10, 5)), (2, 7, 10)).iloc[0]
+    assert (row["H/W in"], row["C out"], row["Receptive field"]) == ("2×7", 5, "1")
+
+
+def test_norms_without_parameters_and_padding_by_name():
+    layers = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding="same"), nn.LocalResponseNorm(5),
+        nn.BatchNorm2d(4, affine=False),
+    )
+    table = layer_table(layers, (3, 8, 8))
+    assert list(table["Layer"]) == ["0", "1", "2", "Total"]
+    assert list(table["Pad"])[0] == "same"
+
+
+class Own(nn.Module):
+    """A convolution and a parameter beside it, used or not."""
+
+    def __init__(self, use):
+        super().__init__()
+        self.conv, self.scale = nn.Conv2d(3, 3, 1), nn.Parameter(torch.ones(3, 1, 1))
+        self.use = use
+
+    def forward(self, x):
+        return self.conv(x) * self.scale if self.use else self.conv(x)
+
+
+@pytest.mark.parametrize(
+    ("use", "name"), [(True, "outside the layers"), (False, "not used in evaluation")]
+)
+def test_parameters_of_no_layer_have_a_row_that_says_why(use, name):
+    table = layer_table(Own(use), (3, 4, 4))
+    assert list(table["Layer"]) == ["conv", name, "Total"]
+    assert list((1e3 * table["Params (K)"]).round()) == [12, 3, 15]
+
+
+class Gated(nn.Module):
+    """Squeeze-and-excitation whose factors are expanded before they multiply."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 4, 1)
+        self.gate = nn.Sequential(nn.Linear(8, 2), nn.ReLU(), nn.Linear(2, 8))
+
+    def forward(self, x):
+        x = self.first(x)
+        factors = self.gate(x.mean((2, 3))).sigmoid()[:, :, None, None]
+        return self.last(x * factors.expand_as(x))
+
+
+def test_gates_that_are_expanded_do_not_count():
+    assert depth(Gated(), (3, 8, 8)) == 2
+    assert count_weighted_layers(Gated(), (3, 8, 8)) == 4
+
+
+class Branching(nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+class Looping(nn.Module):
+    def forward(self, x):
+        return [x for _ in range(x.shape[0])][0]
+
+
+class Functional(Own):
+    def forward(self, x):
+        return F.conv2d(x, self.scale[None])
+
+
+class Hidden(Own):
+    draw_as_one = True
+
+
+@pytest.mark.parametrize(
+    ("model", "complaint"),
+    [
+        (Branching(), "Branching has no fixed graph"),
+        (Looping(), "Looping has no fixed graph"),
+        (Functional(True), "conv2d is a function"),
+        (nn.Sequential(Hidden(True)), "0 is a Hidden"),
+        (nn.Sequential(nn.ConvTranspose2d(3, 4, 2)), "0 is a ConvTranspose2d"),
+    ],
+)
+@pytest.mark.parametrize("account", [layer_table, depth, count_macs])
+def test_what_can_not_be_counted_is_refused(account, model, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        account(model, (3, 8, 8))
+
+
+@pytest.mark.parametrize("account", [layer_table, depth, count_macs, memory, latency])
+def test_no_module_and_wrong_channels_are_refused(account):
+    with pytest.raises(TypeError, match="'resnet50'; expected a torch.nn.Module"):
+        account("resnet50", (3, 8, 8))
+    with pytest.raises(ValueError, match=r"Conv2d does not accept .* \(1, 8, 8\)"):
+        account(nn.Conv2d(3, 4, 3), (1, 8, 8))
+
+
 def test_shared_layer_counts_its_parameters_once_and_its_work_twice():
     class Twice(nn.Module):
         def __init__(self):
@@ -139,12 +247,30 @@ def test_memory():
     model = nn.Sequential(nn.Conv2d(3, 8, 3, bias=False), nn.ReLU(), nn.Conv2d(8, 2, 3))
     inference = memory(model, (3, 10, 10))
     assert inference.parameters == 4 * count_parameters(model)
-    assert inference.activations == 4 * 2 * 8 * 8 * 8  # before and after the ReLU
+    # at most the image, and the maps before and after the ReLU
+    assert inference.activations == 4 * (3 * 100 + 2 * 8 * 64)
     training = memory(model, (3, 10, 10), batch_size=5, training=True)
     assert training.gradients == training.optimizer == training.parameters
     # kept: the image and ReLU's output (which is the second convolution's input)
     assert training.activations == 5 * 4 * (3 * 100 + 8 * 64)
     assert training.total == 3 * training.parameters + training.activations
+
+
+# MiB at 224 pixels, measured independently of this library: batch 1, image included.
+PEAKS = {"alexnet": 1.8, "vgg16": 25.1, "resnet50": 10.5, "densenet121": 10.1}
+
+
+@pytest.mark.parametrize("name", PEAKS)
+def test_memory_of_inference_holds_everything_that_is_alive(name):
+    """Shortcuts and concatenated maps live on while other layers run."""
+    found = memory(build(name), (3, 224, 224)).activations / 2**20
+    assert found == pytest.approx(PEAKS[name], abs=0.06)
+
+
+def test_running_statistics_are_not_counted_as_activations():
+    norm = nn.Sequential(nn.BatchNorm2d(4))
+    kept = memory(norm, (4, 5, 5), batch_size=2, training=True).activations
+    assert kept == 4 * (2 * 4 * 25 + 2 * 4)  # input, batch mean and deviation
 
 
 def test_latency_grows_with_the_work():

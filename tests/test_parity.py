@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torchvision import models
 
@@ -84,6 +85,74 @@ def test_without_calibration_agreement_is_hollow():
         assert (deep(image) - deep(image + 1e-3)).abs().max() > 1e-6
 
 
+def test_a_network_that_forgets_its_biases_is_told_apart():
+    """torchvision starts VGG's biases at 0: only calibrated ones make a difference."""
+    forgetful, reference = (nn.Sequential(models.vgg11().features) for _ in range(2))
+    for module in forgetful.modules():
+        if isinstance(module, nn.Conv2d):
+            module._conv_forward = lambda x, weight, bias: F.conv2d(x, weight, padding=1)
+    found = compare(forgetful, reference, (3, 32, 32))
+    assert found.alive and not found.equal
+
+
+class Shift(nn.Module):
+    """A convolution and a shift of its own that starts at 0."""
+
+    def __init__(self, use):
+        super().__init__()
+        self.conv, self.shift = nn.Conv2d(3, 4, 1), nn.Parameter(torch.zeros(4, 1, 1))
+        self.use = use
+
+    def forward(self, x):
+        return (self.conv(x) + self.use * self.shift).relu().mean((2, 3))
+
+
+def test_own_parameters_take_part_in_the_comparison():
+    assert compare(Shift(1), Shift(1), (3, 8, 8)).equal
+    assert not compare(Shift(0), Shift(1), (3, 8, 8)).equal
+
+
+def test_memory_format_does_not_matter():
+    reference = models.resnet18().to(memory_format=torch.channels_last)
+    assert compare(models.resnet18(), reference, (3, 64, 64)).equal
+
+
+def test_stochastic_depth_is_switched_off_in_training_mode():
+    ours, theirs = models.efficientnet_b0(), models.efficientnet_b0()
+    found = compare(ours, theirs, (3, 64, 64), training=True)
+    assert found.equal and found.weight_control > 1e-4 * found.spread
+
+
+class InOrder(models.GoogLeNet):
+    """GoogLeNet with a plain tuple, heads from the input upwards."""
+
+    def forward(self, x):
+        outputs = super().forward(x)
+        if not self.training:
+            return outputs
+        return outputs.logits, outputs.aux_logits1, outputs.aux_logits2
+
+
+def test_heads_are_compared_by_name_not_by_position():
+    ours, theirs = InOrder(init_weights=False), models.googlenet(init_weights=False)
+    assert compare(ours, theirs, (3, 64, 64), training=True).equal
+
+
+def test_calibration_that_fails_restores_the_network():
+    model = models.resnet18()
+    with pytest.raises(ValueError, match=r"ResNet does not accept .*\(1, 64, 64\)"):
+        calibrate(model, (1, 64, 64))
+    assert model.training and model.bn1.momentum == 0.1
+
+
+def test_logits_without_spread_are_not_alive():
+    class Zero(nn.Conv2d):
+        def forward(self, x):
+            return 0 * super().forward(x).mean((2, 3))
+
+    assert str(compare(Zero(3, 4, 1), Zero(3, 4, 1), (3, 8, 8))).startswith("NOT ALIVE")
+
+
 def test_a_dead_comparison_is_not_called_equal():
     class Dead(nn.Module):
         def __init__(self):
@@ -136,6 +205,14 @@ def test_a_linear_layer_may_stand_for_a_1x1_convolution():
     conv, linear = nn.Conv2d(3, 4, 1), nn.Linear(3, 4)
     assert copy_weights(conv, linear) == 2
     assert torch.equal(conv.weight.flatten(1), linear.weight)
+
+
+def test_zero_gamma_starts_every_block_as_its_shortcut():
+    channels = (16, 32, 64, 128)
+    for zero in (True, False):
+        net = ResNet(bottleneck_path, (1, 2, 1, 1), channels, 10, zero_gamma=zero).eval()
+        block, x = net.stages[1][1], torch.rand(1, 32, 7, 7)
+        assert torch.equal(block(x), x) == zero
 
 
 def test_the_tolerance_is_what_the_book_says():

@@ -18,6 +18,11 @@ def test_every_tensor_has_its_shape_and_the_mode_is_restored():
     assert model.training
 
 
+def test_networks_of_other_precision_are_traced():
+    node = list(trace(nn.Sequential(nn.Conv2d(3, 4, 3)).double(), (3, 8, 8)).graph.nodes)[-2]
+    assert node.meta["tensor_meta"].dtype == torch.float64
+
+
 def test_batch_norm_statistics_are_left_alone():
     model = models.resnet18()
     before = model.bn1.running_mean.clone()
@@ -31,7 +36,7 @@ def test_modules_drawn_as_one_stay_whole():
     assert "c3.maps.15" in targets
 
 
-@pytest.mark.parametrize("size", [(3, 64), (3, 64, 0), (3, 64.0, 64), (1, 3, 64, 64)])
+@pytest.mark.parametrize("size", [224, (3, 64), (3, 64, 0), (3, 64.0, 64), (1, 3, 64, 64)])
 def test_malformed_sizes_are_named(size):
     with pytest.raises(ValueError, match="expected .channels, height, width"):
         trace(models.resnet18(), size)

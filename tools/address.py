@@ -6,7 +6,6 @@ notebook, page and file of the project.
 
 import re
 import sys
-from pathlib import Path
 
 from tools.colab_cell import ROOT, repository_address
 
