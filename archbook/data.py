@@ -6,8 +6,6 @@ already lies on the device.
 """
 
 import hashlib
-import zipfile
-import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -121,9 +119,10 @@ def training_batches(split, batch_size, generator, augment=False):
     order = torch.randperm(len(split), generator=generator)
     order = order.to(split.labels.device)
     for index in order.split(batch_size)[: len(split) // batch_size]:
-        batch = split[index]
+        images = split.images.index_select(0, index)  # faster than images[index]
         if augment:
-            batch = replace(batch, images=flip_and_shift(batch.images, generator))
+            images = flip_and_shift(images, generator)
+        batch = replace(split, images=images, labels=split.labels[index])
         yield batch.normalised(), batch.labels
 
 
@@ -145,47 +144,44 @@ def flip_and_shift(images, generator, pixels=2):
     """
     count, _, height, width = images.shape
     device = images.device
-    mirrored = torch.rand(count, generator=generator).to(device) < 0.5
+    mirrored = (torch.rand(count, generator=generator) < 0.5).long().to(device)
     shift = torch.randint(2 * pixels + 1, (2, count), generator=generator).to(device)
-    images = torch.where(mirrored[:, None, None, None], images.flip(-1), images)
-    padded = F.pad(images, [pixels] * 4).permute(0, 2, 3, 1)
-    rows = shift[0, :, None] + torch.arange(height, device=device)
-    columns = shift[1, :, None] + torch.arange(width, device=device)
+    padded = F.pad(images, [pixels] * 4)
+    pair = torch.stack([padded, padded.flip(-1)])
+    # A view of every position: (2, N, C, 2·pixels + 1, 2·pixels + 1, H, W).
+    windows = pair.unfold(3, height, 1).unfold(4, width, 1)
     each = torch.arange(count, device=device)
-    moved = padded[each[:, None, None], rows[:, :, None], columns[:, None, :]]
-    return moved.permute(0, 3, 1, 2)
+    return windows[mirrored, each, :, shift[0], shift[1]]
 
 
 def _read_fashion_mnist():
     """Training images and labels, test images and labels, class names."""
     path = ASSETS / "fashion_mnist.npz"
-    arrays = _read_npz(path)
     keys = ("train_images", "train_labels", "test_images", "test_labels")
+    arrays = _read_npz(path, keys)
     digest = hashlib.sha256()
-    for key in keys:
-        digest.update(arrays[key])
+    for array in arrays:
+        digest.update(array)
     if digest.hexdigest() != FASHION_MNIST_SHA256:
         raise ValueError(
             f"{path} is not Fashion-MNIST: the SHA-256 of its arrays is"
             f" {digest.hexdigest()}, expected {FASHION_MNIST_SHA256};"
             " reinstall archbook, or rebuild it with tools/make_fashion_mnist.py"
         )
-    images, labels, test_images, test_labels = (
-        torch.from_numpy(arrays[key]) for key in keys
-    )
+    images, labels, test_images, test_labels = map(torch.from_numpy, arrays)
     return (
         images[:, None], labels.long(), test_images[:, None], test_labels.long(),
         FASHION_MNIST_CLASSES,
     )
 
 
-def _read_npz(path):
+def _read_npz(path, keys):
     import numpy as np
 
     try:
         with np.load(path) as archive:
-            return {key: archive[key] for key in archive.files}
-    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+            return [archive[key] for key in keys]
+    except Exception as error:  # damage may surface in zip, deflate or NumPy's header
         raise ValueError(
             f"{path} cannot be read ({error});"
             " reinstall archbook, or rebuild it with tools/make_fashion_mnist.py"

@@ -68,7 +68,7 @@ def from_matplotlib(fig, alt) -> Figure:
         body = re.sub(rf'(id="|"#|url\(#){re.escape(name)}(?=["\)])', rf"\1{prefix}{name}", body)
     scale = 100 / 72
     body = f'<g transform="scale({scale:.4f})">{body}</g>'
-    return Figure(body, width * scale, height * scale, alt, min_width=420)
+    return Figure(body, width * scale, height * scale, alt, min_width=330)
 
 
 def plot_history(histories, quantity="train_loss", live=None) -> Figure:

@@ -169,7 +169,12 @@ def evaluate(model: nn.Module, split: Split) -> Metrics:
     """Cross-entropy, top-1 and top-5 accuracy of `model` on all images of `split`.
 
     The model is put into evaluation mode; the images go to the model's device.
+
+    Raises:
+        ValueError: the split is empty.
     """
+    if not len(split):
+        raise ValueError("the split has 0 images; expected at least 1")
     model.eval()
     split = split.to(next(model.parameters()).device)
     loss, first, fifth = 0.0, 0, 0
@@ -196,7 +201,9 @@ def mixed_precision(device):
     """bfloat16 on a CUDA card that has it, float16 on an older one, else None."""
     if device.type != "cuda":
         return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    # Older cards, such as Colab's T4, emulate bfloat16 but have units for float16.
+    native = torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.bfloat16 if native else torch.float16
 
 
 def _record(history, losses, hits, epoch, lr):

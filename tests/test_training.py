@@ -143,5 +143,5 @@ def test_top5_of_fewer_classes_is_everything(data):
 def test_precision_by_card(monkeypatch):
     assert mixed_precision(torch.device("cpu")) is None
     for has_it, expected in ((True, torch.bfloat16), (False, torch.float16)):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: has_it)
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_it)
         assert mixed_precision(torch.device("cuda")) is expected
