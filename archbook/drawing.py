@@ -1,4 +1,4 @@
-"""Everything the book draws: blocks, networks, training curves, accounts, images."""
+"""Everything the book draws: blocks, networks, tensors, curves, accounts, images."""
 
 import base64
 import io
@@ -9,11 +9,12 @@ from contextlib import contextmanager
 
 from archbook.diagrams import draw_block, draw_network
 from archbook.figures import PALETTE, Figure, text
+from archbook.tensors import draw_tensors
 from archbook.training import History
 
 __all__ = [
-    "Figure", "draw_block", "draw_network", "from_matplotlib", "plot_account",
-    "plot_comparison", "plot_history", "plot_style", "show_images",
+    "Figure", "draw_block", "draw_network", "draw_tensors", "from_matplotlib",
+    "plot_account", "plot_comparison", "plot_history", "plot_style", "show_images",
 ]
 
 # Lines that differ in colour (Okabe and Ito's colours, safe for colour-blind readers)

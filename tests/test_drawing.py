@@ -15,8 +15,8 @@ import archbook
 from archbook.accounting import layer_table
 from archbook.diagrams import layers_of
 from archbook.drawing import (
-    Figure, draw_block, draw_network, from_matplotlib, plot_account, plot_comparison,
-    plot_history, plot_style, show_images,
+    Figure, draw_block, draw_network, draw_tensors, from_matplotlib, plot_account,
+    plot_comparison, plot_history, plot_style, show_images,
 )
 from archbook.figures import text_width
 from archbook.networks.lenet import LeNet5
@@ -200,3 +200,28 @@ def test_matplotlib_figures_are_closed():
         fig, _ = plt.subplots()
     from_matplotlib(fig, "nothing")
     assert not plt.get_fignums()
+
+
+def test_tensors_are_drawn_to_scale_in_one_colour_each():
+    x, y = torch.zeros(64, 56, 56), torch.zeros(32, 56, 56)
+    svg = draw_tensors("concat", [("X", x), ("Y", y)], [("Z", [x, y])], "joined").svg
+    lengths = [float(w) for w in re.findall(r'<rect [^>]*width="([\d.]+)" height="64', svg)]
+    assert lengths[0] == pytest.approx(2 * lengths[1], abs=0.1)
+    assert lengths[2:] == lengths[:2]  # in the result both lie end to end
+    fills = re.findall(r'height="64.0" fill="(#\w+)"', svg)
+    assert fills[0] != fills[1] and fills[2:] == fills[:2]
+    assert "Z (96, 56, 56)" in svg
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "no tensors"),
+        ([("X", torch.zeros(2, 3, 8, 8))], r"X is \(2, 3, 8, 8\)"),
+        ([("X", 3)], "X is 3; expected a tensor"),
+        ([("X", torch.zeros(1, 8, 8)) for _ in range(7)], "8 tensors; expected at most 6"),
+    ],
+)
+def test_what_is_no_tensor_of_an_image_is_not_drawn(inputs, message):
+    with pytest.raises(ValueError, match=message):
+        draw_tensors("+", inputs, [("Z", torch.zeros(1, 8, 8))], "sum")
