@@ -1,8 +1,10 @@
 """Every network of the book by name."""
 
+import contextlib
 import difflib
 import fnmatch
 import importlib
+import io
 import re
 
 from archbook.parity import copy_weights
@@ -78,7 +80,8 @@ def _torchvision(name):
     from torchvision import models
 
     try:
-        return models.get_model(name, weights="IMAGENET1K_V1")
+        with contextlib.redirect_stdout(io.StringIO()):  # paths; the progress bar stays
+            return models.get_model(name, weights="IMAGENET1K_V1")
     except OSError as error:  # no network, or the download broke off
         raise ConnectionError(
             f"torchvision's weights for {name} cannot be downloaded ({error});"
