@@ -18,13 +18,14 @@ from archbook.drawing import (
     Figure, draw_block, draw_network, draw_tensors, from_matplotlib, plot_account,
     plot_comparison, plot_history, plot_style, show_images,
 )
-from archbook.figures import text_width
+from archbook.figures import PALETTE, text_width
 from archbook.networks.lenet import LeNet5
 from archbook.networks.resnet import (
     CifarResNet, basic_path, bottleneck_path, conv_block, identity_block,
 )
 from archbook.tracing import trace
 from archbook.training import History
+from tools import draw_front
 
 SVG = "{http://www.w3.org/2000/svg}"
 WEIGHTED = (nn.Conv2d, nn.Linear, nn.MaxPool2d, nn.AdaptiveAvgPool2d)
@@ -213,10 +214,51 @@ def test_tensors_are_drawn_to_scale_in_one_colour_each():
     assert "Z (96, 56, 56)" in svg
 
 
+def test_lines_meet_the_tensors_and_stay_apart_at_the_operation():
+    x, y, z = torch.zeros(8, 16, 16), torch.zeros(4, 16, 16), torch.zeros(2, 16, 16)
+    svg = draw_tensors("concat", [("X", x), ("Y", y), ("Z", z)], [("All", [x, y, z])], "c").svg
+    found = re.findall(r'<polyline points="([^"]*)"', svg)
+    lines = [[tuple(map(float, p.split(","))) for p in points.split()] for points in found]
+    *into, out = lines
+    ends = [line[-1] for line in into]
+    assert len({x for x, _ in ends}) == 1  # the box's left side
+    assert [b - a for (_, a), (_, b) in zip(ends, ends[1:])] == pytest.approx([9, 9])
+    sides = re.findall(r'<polygon points="([^"]*)" fill="#', svg)
+    corners = {float(p.split(",")[0]) for points in sides for p in points.split()}
+    assert {line[0][0] for line in into} <= corners  # on the back edge of a side
+    assert out[-1][0] in corners  # on the front of the result
+
+
+def test_lines_into_a_circle_come_from_above_and_below():
+    x = torch.zeros(8, 16, 16)
+    svg = draw_tensors("+", [("X", x), ("Y", x.clone())], [("Z", x + x)], "sum").svg
+    ends = re.findall(r'([\d.]+),([\d.]+)" fill="none"', svg)
+    (x0, above), (x1, below), _ = [(float(x), float(y)) for x, y in ends]
+    assert x0 == x1 and below - above == pytest.approx(30)
+
+
+def test_an_ellipsis_stands_for_tensors_that_are_not_drawn():
+    x, y = torch.zeros(8, 16, 16), torch.zeros(4, 16, 16)
+    inputs = [("X₁", x), ..., ("Xₙ", y)]
+    svg = draw_tensors("concat", inputs, [("Y", [x, ..., y])], "n", shapes=False).svg
+    assert svg.count("<circle") == 3 and ">…<" in svg
+    assert svg.count("<polyline") == 3
+    labels = re.findall(r">([^<>]+)</text>", svg)
+    assert labels == ["concat", "X₁", "Xₙ", "Y", "…"]
+
+
+def test_operations_have_the_colours_of_their_layers():
+    x = torch.zeros(8, 16, 16)
+    for name, kind in (("conv", "convolution"), ("FC", "fully connected"), ("copy", "other")):
+        assert PALETTE[kind] in draw_tensors(name, [("X", x)], [("Z", x)], "one").svg
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
         ([], "no tensors"),
+        ([...], "no tensors"),
+        ([("X", [...])], "no tensors"),
         ([("X", torch.zeros(2, 3, 8, 8))], r"X is \(2, 3, 8, 8\)"),
         ([("X", 3)], "X is 3; expected a tensor"),
         ([("X", torch.zeros(1, 8, 8)) for _ in range(7)], "8 tensors; expected at most 6"),
@@ -225,3 +267,7 @@ def test_tensors_are_drawn_to_scale_in_one_colour_each():
 def test_what_is_no_tensor_of_an_image_is_not_drawn(inputs, message):
     with pytest.raises(ValueError, match=message):
         draw_tensors("+", inputs, [("Z", torch.zeros(1, 8, 8))], "sum")
+
+
+def test_the_front_picture_is_drawn_from_the_networks():
+    assert draw_front.PATH.read_text(encoding="utf-8") == draw_front.front() + "\n"
