@@ -15,8 +15,8 @@ import archbook
 from archbook.accounting import layer_table
 from archbook.diagrams import layers_of
 from archbook.drawing import (
-    Figure, draw_block, draw_network, draw_tensors, from_matplotlib, plot_account,
-    plot_comparison, plot_history, plot_style, show_images,
+    Figure, draw_block, draw_network, draw_networks, draw_tensors, from_matplotlib,
+    plot_account, plot_comparison, plot_history, plot_style, show_images,
 )
 from archbook.figures import PALETTE, text_width
 from archbook.networks.lenet import LeNet5
@@ -124,6 +124,41 @@ def test_strips_fit_and_show_every_resolution(name):
 def test_repeated_blocks_are_drawn_once_with_their_number():
     alt = draw_network(*STRIPS["resnet152"]).alt
     assert re.findall(r"(\d+) times", alt) == ["3", "8", "36", "3"]
+
+
+def test_networks_drawn_together_share_one_scale():
+    sizes = {"small": 16, "large": 64}
+    networks = {
+        name: (nn.Sequential(nn.Conv2d(3, 4 * size, 3, padding=1)), (3, size, size))
+        for name, size in sizes.items()
+    }
+    svg = draw_networks(networks).svg
+    boxes = {
+        group[0].text: [float(group[1].get(side)) for side in ("width", "height")]
+        for group in ET.fromstring(svg).iter(f"{SVG}g")
+    }
+    small, large = (boxes[f"conv 3×3 to {n}×{n}, {4 * n}"] for n in sizes.values())
+    assert large[1] / small[1] == pytest.approx(4, rel=0.02)  # resolution
+    assert large[0] / small[0] == pytest.approx(2, rel=0.02)  # √channels
+    tops = [float(rect.get("y")) for rect in ET.fromstring(svg).iter(f"{SVG}rect")]
+    assert max(tops[-4:-2]) < min(tops[-2:])  # one under the other
+    for name in networks:
+        assert f">{name}</text>" in svg
+
+
+def test_repeated_blocks_have_their_number_in_bare_strips_too():
+    networks = {name: STRIPS[name] for name in ("resnet152", "efficientnet_b0")}
+    figure = draw_networks(networks, "Two")
+    assert figure.width <= 720 and "×36" in figure.svg and "36 times" in figure.svg
+    assert "resnet152: 9 boxes, input 64×64, 3" in figure.alt
+
+
+def test_networks_that_cannot_be_drawn_together_are_named():
+    with pytest.raises(ValueError, match="networks is empty"):
+        draw_networks({})
+    layers = [nn.Conv2d(1, 1, 1) for _ in range(200)]
+    with pytest.raises(ValueError, match="endless has 201 boxes; expected at most 138"):
+        draw_networks({"endless": (nn.Sequential(*layers), (1, 4, 4))})
 
 
 def test_text_is_escaped_and_ids_differ_between_figures():

@@ -1,8 +1,9 @@
-"""Sphinx extension: plain Markdown can link to an entry of the bibliography.
+"""Sphinx extension: plain Markdown can link to an entry of bibliography or glossary.
 
-Notebooks cite with ordinary links, `[LeCun et al. (1998)](../book/references.md#KEY)`,
-because JupyterLab and Colab do not know citation roles. MyST resolves such a link among
-the page's headings; here it learns the keys of the bibliography, too.
+Notebooks cite with ordinary links, `[LeCun et al. (1998)](../book/references.md#KEY)` and
+`[stride](../book/glossary.md#term-stride)`, because JupyterLab and Colab do not know the
+roles for it. MyST resolves such a link among the page's headings; here it learns the keys
+of the bibliography and the terms of the glossary, too.
 """
 
 
@@ -12,6 +13,13 @@ def add_keys(app, env):
         page = env.metadata[citation.bibliography_key.docname]
         targets = page.setdefault("myst_slugs", {})
         targets[citation.key] = (0, citation.citation_id, citation.key)
+
+
+def add_terms(app, env):
+    """Enter the glossary's terms among the link targets of the glossary's page."""
+    for (kind, name), (docname, label) in env.get_domain("std").objects.items():
+        if kind == "term":
+            env.metadata[docname].setdefault("myst_slugs", {})[label] = (0, label, name)
 
 
 def mend_roles(app, pagename, templatename, context, doctree):
@@ -25,5 +33,6 @@ def mend_roles(app, pagename, templatename, context, doctree):
 def setup(app):
     # After the bibliography's own handler, which makes the list of citations.
     app.connect("env-updated", add_keys, priority=900)
+    app.connect("env-updated", add_terms)
     app.connect("html-page-context", mend_roles)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
