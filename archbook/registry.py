@@ -13,6 +13,23 @@ from archbook.parity import copy_weights
 NETWORKS = {
     "lenet5": "lenet",
     "lenet5_simplified": "lenet",
+    "alexnet": "alexnet",
+    "alexnet_2012": "alexnet",
+    "alexnet_2012_merged": "alexnet",
+    "zfnet": "zfnet",
+    "zfnet_wide": "zfnet",
+    "vgg11": "vgg",
+    "vgg11_lrn": "vgg",
+    "vgg13": "vgg",
+    "vgg16_c": "vgg",
+    "vgg16": "vgg",
+    "vgg19": "vgg",
+    "vgg11_bn": "vgg",
+    "vgg13_bn": "vgg",
+    "vgg16_bn": "vgg",
+    "vgg19_bn": "vgg",
+    "nin_cifar10": "nin",
+    "nin_imagenet": "nin",
     "resnet18": "resnet",
     "resnet34": "resnet",
     "resnet50": "resnet",
@@ -25,7 +42,10 @@ NETWORKS = {
     "resnet110_cifar": "resnet",
     "resnet1202_cifar": "resnet",
 }
-PRETRAINED = ("resnet18", "resnet34", "resnet50", "resnet101", "resnet152")
+PRETRAINED = (
+    "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
+    "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+)
 
 
 def create(name, num_classes=None, *, pretrained=False):

@@ -1,6 +1,9 @@
 """Counts against torch's own counter, torchvision's metadata and the lecture's table."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -277,6 +280,18 @@ def test_latency_grows_with_the_work():
     small, large = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 256, 7)
     seconds = [latency(m, (3, 96, 96), min_run_time=0.1).median for m in (small, large)]
     assert seconds[0] < seconds[1]
+
+
+def test_latency_prints_no_warning_where_a_cuda_compiler_has_no_gpu(tmp_path):
+    code = (
+        "from torch import nn; from archbook.accounting import latency;"
+        " latency(nn.Sequential(nn.Conv2d(1, 1, 3)), (1, 8, 8), min_run_time=0.001)"
+    )
+    environment = os.environ | {"CUDA_HOME": str(tmp_path), "CUDA_VISIBLE_DEVICES": ""}
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    assert run.returncode == 0 and run.stderr == "", run.stderr
 
 
 def test_formatted_table_is_the_same_in_every_run():
