@@ -3,6 +3,7 @@
 import contextlib
 import copy
 import itertools
+import logging
 import operator
 import weakref
 import zlib
@@ -185,8 +186,7 @@ def latency(model, input_size, batch_size=1, min_run_time=0.5):
     Returns:
         A torch.utils.benchmark.Measurement after warm-up: `.median`, `.iqr`, `.times`.
     """
-    from torch.utils.benchmark import Timer
-
+    Timer = _timer()
     size = _check(model, input_size)
     like = next(model.parameters())
     images = torch.randn(batch_size, *size, dtype=like.dtype, device=like.device)
@@ -202,6 +202,17 @@ def latency(model, input_size, batch_size=1, min_run_time=0.5):
             return timer.blocked_autorange(min_run_time=min_run_time)
     finally:
         model.train(was_training)
+
+
+def _timer():
+    """torch's Timer, imported without its warning of a CUDA compiler that has no GPU."""
+    logger = logging.getLogger("torch.utils.cpp_extension")
+    was_disabled, logger.disabled = logger.disabled, True
+    try:
+        from torch.utils.benchmark import Timer
+    finally:
+        logger.disabled = was_disabled
+    return Timer
 
 
 def _check(model, input_size):

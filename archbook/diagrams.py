@@ -386,6 +386,7 @@ TALLEST = 150  # pixels: height of the box with the highest resolution
 FLATTEST, NARROWEST = 7, 9  # pixels, where the scale would give less
 WIDTH_SCALE = 0.95  # pixels per square root of a channel, less if 720 would be passed
 LABEL = 29  # pixels that the two lines under a box need
+TALLEST_BARE, SLIMMEST = 110, 3  # the same two for strips without labels
 MOST = 23  # boxes on one line
 
 
@@ -465,6 +466,86 @@ def _wide(layer, scale):
 def _pitch(stretch, scale):
     """Room for a box and its two lines of text."""
     return max(_wide(stretch[-1], scale) + 5, LABEL)
+
+
+def draw_networks(networks, title="Networks on one scale"):
+    """Draw networks as bare strips, one under the other, all on one scale.
+
+    As in `draw_network`, height is the resolution and width the square root of the number
+    of channels, and equal stretches in a row are one box with their number above. What a
+    box is stands in its tooltip.
+
+    Args:
+        networks: name → (model, input_size); the name stands above the strip.
+        title: what stands above all.
+
+    Returns:
+        A `Figure`.
+
+    Raises:
+        ValueError: no network, or one too long to be drawn within 720 pixels.
+    """
+    if not networks:
+        raise ValueError("networks is empty; expected at least one")
+    strips = {
+        name: _repeats(_stretches(layers_of(model, input_size)))
+        for name, (model, input_size) in networks.items()
+    }
+    items = [item for strip in strips.values() for item in strip]
+    longest = max(strips, key=lambda name: len(strips[name]))
+    if 28 + len(strips[longest]) * (SLIMMEST + 2) > 720:
+        raise ValueError(
+            f"{longest} has {len(strips[longest])} boxes; expected at most"
+            f" {(720 - 28) // (SLIMMEST + 2)}"
+        )
+    scale = WIDTH_SCALE
+    while max(_bare_width(strip, scale) for strip in strips.values()) > 692:
+        scale *= 0.95
+    names = max(text_width(name, 13) for name in strips)
+    width = 28 + max(names, 312, *(_bare_width(strip, scale) for strip in strips.values()))
+    tall_scale = TALLEST_BARE / max(_resolution(stretch[-1]) for stretch, _ in items)
+    body, height = _legend(dict.fromkeys(_kind(stretch) for stretch, _ in items), width)
+    said = []
+    for name, strip in strips.items():
+        drawn, height = _bare_row(name, strip, (scale, tall_scale), height + 12)
+        body += drawn
+        said.append(f"{name}: {len(strip)} boxes, input {_size(strip[0][0][-1])}")
+    head = text(width / 2, 20, title, size=15, weight="bold")
+    foot = text(14, height + 24, "height: resolution, width: √channels", 12, "start")
+    return Figure(
+        head + body + foot, width, height + 34, f"{title}: " + "; ".join(said),
+        min_width=0.8 * width if width > 440 else 330,
+    )
+
+
+def _bare_row(name, items, scale, top):
+    """A name and below it a strip without labels: SVG, and the lower edge."""
+    tallest = max(scale[1] * _resolution(stretch[-1]) for stretch, _ in items)
+    above = 16 if any(count > 1 for _, count in items) else 4
+    x, middle = 14, top + 18 + above + tallest / 2
+    body = text(x, top + 13, name, size=13, anchor="start", weight="bold")
+    for stretch, count in items:
+        tall = max(SLIMMEST, scale[1] * _resolution(stretch[-1]))
+        wide, pitch = _bare_size(stretch, count, scale[0])
+        corner = (x + (pitch - wide) / 2, middle - tall / 2)
+        words = f"{_summary(stretch)} to {_size(stretch[-1])}"
+        if count > 1:
+            words += f", {count} times"
+            body += text(x + pitch / 2, corner[1] - 4, f"×{count}", size=12)
+        rectangle = box(*corner, wide, tall, _kind(stretch), radius=0)
+        body += f"<g><title>{words}</title>{rectangle}</g>"
+        x += pitch + 2
+    return body, middle + tallest / 2
+
+
+def _bare_size(stretch, count, scale):
+    """Width of a box in a strip without labels, and of the room for it and its number."""
+    wide = max(SLIMMEST, scale * stretch[-1].shape[0] ** 0.5)
+    return wide, max(wide, text_width(f"×{count}", 12) + 4 if count > 1 else 0)
+
+
+def _bare_width(items, scale):
+    return sum(2 + _bare_size(stretch, count, scale)[1] for stretch, count in items)
 
 
 def _stretches(layers):
