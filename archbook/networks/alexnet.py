@@ -121,7 +121,7 @@ class SmallAlexNet(nn.Module):
 
 
 def initialise_he(model, activation):
-    """Draw weights so that signals keep their size (He et al. 2015); biases start at 0."""
+    """Weights with which signals keep their size (He et al. 2015); biases at 0."""
     for layer in model.modules():
         if isinstance(layer, (nn.Conv2d, nn.Linear)):
             name = activation.__name__.lower()  # "relu" or "tanh": each has its factor
