@@ -86,7 +86,7 @@ def test_cifar10_equals_a_second_implementation(size):
     assert found.equal and found.tensors == 18
 
 
-@pytest.mark.parametrize("size", [224, 157])
+@pytest.mark.parametrize("size", [224, 167])  # at 167 all three poolings are cut off
 def test_imagenet_equals_a_second_implementation(size):
     found = compare(nin_imagenet(), Again(IMAGENET), (3, size, size))
     assert found.equal and found.tensors == 24
