@@ -54,7 +54,7 @@ class Split:
 
     def normalised(self):
         """All images as float32 with mean 0 and standard deviation 1, (N, C, H, W)."""
-        return self.images.float().div_(255).sub_(self.mean).div_(self.std)
+        return (self.images / 255).sub_(self.mean).div_(self.std)
 
 
 @dataclass(frozen=True)

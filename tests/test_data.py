@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -144,3 +145,11 @@ def test_cifar10_without_a_network_says_so(monkeypatch):
     monkeypatch.setattr("torchvision.datasets.CIFAR10", unreachable)
     with pytest.raises(ConnectionError, match="cannot be downloaded.*fashion_mnist"):
         load_images("cifar10")
+
+
+def test_normalising_leaves_the_images_as_they_are():
+    split = load_images().test[:3]
+    split = replace(split, images=split.images.float())  # would be its own float copy
+    before = split.images.clone()
+    split.normalised()
+    assert torch.equal(split.images, before)
