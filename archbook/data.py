@@ -67,6 +67,21 @@ class Dataset:
     test: Split
     class_names: tuple
 
+    def map(self, function):
+        """The same data set with its images changed, such as put on a larger canvas.
+
+        Mean and standard deviation are those of the new training images.
+
+        Args:
+            function: (uint8 images (N, C, H, W), seed) → uint8 images; the seed is
+                another one for each split.
+        """
+        splits = (self.train, self.validation, self.test)
+        images = [function(split.images, seed) for seed, split in enumerate(splits)]
+        mean, std = _mean_and_std(images[0])
+        parts = (Split(i, s.labels, mean, std) for i, s in zip(images, splits))
+        return Dataset(self.name, *parts, self.class_names)
+
 
 def load_images(name="fashion_mnist", train_size=None, pad=0) -> Dataset:
     """Load a data set as uint8 tensors, split the same way every time.

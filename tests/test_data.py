@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
 from archbook import data as data_module
 from archbook.data import flip_and_shift, load_images, ordered_batches, training_batches
@@ -153,3 +154,23 @@ def test_normalising_leaves_the_images_as_they_are():
     before = split.images.clone()
     split.normalised()
     assert torch.equal(split.images, before)
+
+
+def test_mapping_changes_images_and_their_statistics_only():
+    data = load_images(train_size=100)
+    seeds = []
+
+    def brighter(images, seed):
+        seeds.append(seed)
+        return F.pad(images // 2 + 50, [1] * 4)
+
+    mapped = data.map(brighter)
+    assert seeds == [0, 1, 2] and mapped.class_names == data.class_names
+    for name in ("train", "validation", "test"):
+        before, after = getattr(data, name), getattr(mapped, name)
+        assert after.images.shape[2:] == (30, 30) and after.images.dtype == torch.uint8
+        assert after.labels.equal(before.labels)
+        assert after.mean.equal(mapped.train.mean) and after.std.equal(mapped.train.std)
+    pixels = mapped.train.images.double() / 255
+    assert mapped.train.mean.item() == pytest.approx(pixels.mean().item(), rel=1e-4)
+    assert mapped.train.std.item() == pytest.approx(pixels.std().item(), rel=1e-4)

@@ -36,6 +36,7 @@ def run(name, config, seed):
     experiment = EXPERIMENTS[name]
     start, cpu_start = time.perf_counter(), time.process_time()
     data = load_images("fashion_mnist", **experiment.data)
+    data = experiment.prepare(data) if experiment.prepare else data
     torch.manual_seed(seed)
     model = experiment.build(config)
     try:

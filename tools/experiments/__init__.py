@@ -15,6 +15,7 @@ class Experiment(NamedTuple):
     data: dict  # arguments of `load_images`
     training: dict  # arguments of `train`, the epochs among them
     measure: Callable | None = None  # (model, data) → further test measurements, a dict
+    prepare: Callable | None = None  # data set → the data set that is trained on
 
 
 def grid(**choices):
