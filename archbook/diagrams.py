@@ -99,6 +99,9 @@ def _layer(graph, node, sources):
     else:
         kind = FUNCTION_KINDS.get(node.target)
         label = _function_label(node, shape)
+        if kind == "multiplication" and len(node.all_input_nodes) == 1:  # by a number
+            kind = "other"
+            label = f"× {next(x for x in node.args if isinstance(x, (int, float))):g}"
     if kind is None or (kind == "concatenation" and len(sources) == 1):
         return None
     layer = Layer(node.name, kind, label, shape, sources, traced=[node.name])
@@ -242,13 +245,19 @@ class _Block:
             self.column[id(last)] = 0
             last = max(last.inputs, key=lambda x: self.row[id(x)], default=None)
         self.lanes = []  # (source, join, column) of edges without layers
-        for join in self.layers:
-            middle = [i for i, x in enumerate(join.inputs) if self.column.get(id(x)) == 0]
-            middle = middle[-1] if middle else 0
-            order = sorted(range(len(join.inputs)), key=lambda i: abs(i - middle))
-            for i in order:
-                side = -1 if i < middle and len(join.inputs) > 2 else 1
-                self.place_chain(join, join.inputs[i], side, taken)
+        for join in [x for x in self.layers if self.column.get(id(x)) == 0]:
+            self.place_inputs(join, taken)
+
+    def place_inputs(self, join, taken):
+        """Columns for all that is joined: outwards from the join's own, or both sides."""
+        own = self.column[id(join)]
+        middle = [i for i, x in enumerate(join.inputs) if self.column.get(id(x)) == own]
+        middle = middle[-1] if middle else 0
+        order = sorted(range(len(join.inputs)), key=lambda i: abs(i - middle))
+        for i in order:
+            side = -1 if i < middle and len(join.inputs) > 2 else 1
+            side = side if own == 0 else own // abs(own)
+            self.place_chain(join, join.inputs[i], side, taken)
 
     def place_chain(self, join, end, side, taken):
         """Give the chain that ends in `end`, or the bare edge, a column up to `join`."""
@@ -260,7 +269,7 @@ class _Block:
         direct = not chain and last == first + 1
         if direct or (not chain and self.is_free(source, join)):
             return
-        column = side
+        column = self.column[id(join)] + side
         while any(first < r < last for r in taken.get(column, ())):
             column += side
         shared = [c for s, _, c in self.lanes if s is source and not chain]
@@ -270,6 +279,8 @@ class _Block:
             self.column[id(layer)] = column
         if not chain:
             self.lanes.append((source, join, column))
+        for layer in reversed(chain):  # joins inside the branch, before the next branch
+            self.place_inputs(layer, taken)
 
     def is_free(self, source, join):
         """Whether a straight line in the source's own column meets no other box."""
@@ -282,9 +293,10 @@ class _Block:
         )
 
     def figure(self):
-        self.measure(padding=18, space=14)
-        if self.width > 720:
-            self.measure(padding=10, space=8)
+        for padding, space in ((18, 14), (10, 8), (10, 4)):
+            self.measure(padding, space)
+            if self.width <= 720:
+                break
         edges = "".join(self.edge(x, y) for y in self.layers for x in y.inputs)
         boxes = "".join(self.draw(layer) for layer in self.layers)
         last = self.layers[-1]
@@ -294,7 +306,7 @@ class _Block:
         head = text(self.width / 2, 20, self.title, size=15, weight="bold")
         return Figure(
             head + edges + boxes + end, self.width, y + 50, self.describe(),
-            min_width=min(self.width, 330),
+            min_width=max(min(self.width, 330), 0.75 * self.width),
         )
 
     def measure(self, padding, space):

@@ -30,6 +30,8 @@ NETWORKS = {
     "vgg19_bn": "vgg",
     "nin_cifar10": "nin",
     "nin_imagenet": "nin",
+    "googlenet": "googlenet",
+    "googlenet_paper": "googlenet",
     "resnet18": "resnet",
     "resnet34": "resnet",
     "resnet50": "resnet",
@@ -41,10 +43,27 @@ NETWORKS = {
     "resnet56_cifar": "resnet",
     "resnet110_cifar": "resnet",
     "resnet1202_cifar": "resnet",
+    "resnext50_32x4d": "resnext",
+    "resnext101_32x8d": "resnext",
+    "resnext101_64x4d": "resnext",
+    "bn_inception": "inception",
+    "inception_v2": "inception",
+    "inception_v3": "inception",
+    "inception_v4": "inception_v4",
+    "inception_resnet_v1": "inception_v4",
+    "inception_resnet_v2": "inception_v4",
+    "inception_resnet_v2_paper": "inception_v4",
+    "densenet121": "densenet",
+    "densenet161": "densenet",
+    "densenet169": "densenet",
+    "densenet201": "densenet",
+    "densenet_bc_100_12": "densenet",
 }
 PRETRAINED = (
     "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
     "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
+    "resnext50_32x4d", "resnext101_32x8d",  # 64x4d has only weights of a newer recipe
+    "densenet121", "densenet161", "densenet169", "densenet201",
 )
 
 

@@ -13,7 +13,7 @@ from torchvision.models.googlenet import Inception
 
 import archbook
 from archbook.accounting import layer_table
-from archbook.diagrams import layers_of
+from archbook.diagrams import _Block, layers_of
 from archbook.drawing import (
     Figure, draw_block, draw_network, draw_networks, draw_tensors, from_matplotlib,
     plot_account, plot_comparison, plot_history, plot_style, show_images,
@@ -93,6 +93,23 @@ def rectangles(svg):
         tuple(float(r.get(k)) for k in ("x", "y", "width", "height"))
         for r in ET.fromstring(svg).iter(f"{SVG}rect") if float(r.get("width")) > 12
     ]
+
+
+def test_the_layers_of_a_branch_stand_under_one_another():
+    layers = layers_of(*BLOCKS["inception"])
+    column = _Block(layers, "").column
+    inside = [x for x in layers if len(x.inputs) == 1 and x.inputs[0].kind != "input"]
+    assert len(inside) == 3  # the second convolution of three branches
+    assert all(column[id(x)] == column[id(x.inputs[0])] for x in inside)
+
+
+def test_a_factor_is_a_box_with_its_number():
+    class Scaled(nn.Module):
+        def forward(self, x):
+            return x + 0.17 * x
+
+    figure = draw_block(Scaled(), (4, 8, 8))
+    assert "× 0.17" in figure.svg and "× 0.17" in figure.alt
 
 
 @pytest.mark.parametrize("name", BLOCKS)

@@ -134,10 +134,11 @@ def definitions(path):
             continue
         for node in ast.parse(source(cell)).body:
             constant = isinstance(node, ast.Assign) and isinstance(
-                node.value, (ast.Constant, ast.Tuple)
+                node.value, (ast.Constant, ast.Tuple, ast.Dict)
             )
             if constant and not all(
-                isinstance(n, (ast.Constant, ast.Tuple, ast.Load)) for n in ast.walk(node.value)
+                isinstance(n, (ast.Constant, ast.Tuple, ast.Dict, ast.Load))
+                for n in ast.walk(node.value)
             ):
                 constant = False
             if constant or isinstance(

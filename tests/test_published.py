@@ -39,8 +39,15 @@ def test_networks_have_the_published_sizes():
     table = published()
     for name in archbook.list_networks():
         for row in table[table["network"] == name].itertuples():
-            if row.quantity == "parameters":
-                count = count_parameters(archbook.create(name))
+            # Section 17: how Inception v2 was counted is unknown, v3 has an upper bound.
+            if row.condition == "the paper's own count" or row.printed.startswith("less"):
+                continue
+            # Table 1 of GoogLeNet has rows that do not follow from their own numbers.
+            if row.quantity == "parameters" and row.condition != "sum of Table 1":
+                net = archbook.create(name)
+                count = count_parameters(net)
+                if "batch-norm statistics" in row.condition:
+                    count += sum(b.numel() for b in net.buffers() if b.ndim)
                 assert count == pytest.approx(row.value, abs=half_unit(row.printed)), name
             if row.quantity == "depth":
                 pixels = INPUT_PIXELS.get(name, 224)

@@ -22,6 +22,14 @@ COUNTS = {
     "resnet152": 60_192_808, "resnet20_cifar": 269_722, "resnet32_cifar": 464_154,
     "resnet44_cifar": 658_586, "resnet56_cifar": 853_018, "resnet110_cifar": 1_727_962,
     "resnet1202_cifar": 19_421_274,
+    "googlenet": 13_004_888, "googlenet_paper": 13_378_280,
+    "resnext50_32x4d": 25_028_904, "resnext101_32x8d": 88_791_336,
+    "resnext101_64x4d": 83_455_272,
+    "bn_inception": 11_285_224, "inception_v2": 26_794_032, "inception_v3": 27_161_264,
+    "inception_v4": 42_679_816, "inception_resnet_v1": 22_756_328,
+    "inception_resnet_v2": 55_843_464, "inception_resnet_v2_paper": 32_433_928,
+    "densenet121": 7_978_856, "densenet161": 28_681_000, "densenet169": 14_149_480,
+    "densenet201": 20_013_928, "densenet_bc_100_12": 769_162,
 }
 
 

@@ -6,15 +6,17 @@ import pytest
 
 from archbook.results import best_lr, load_results, mean_validation_accuracy, select
 from tools.experiments import EXPERIMENTS
-from tools.record import RESULTS, SEEDS, key, record, save
+from tools.record import RESULTS, key, record, save
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_configuration_has_its_seeds(name):
     runs = load_results(name)
     found = sorted(key(run["config"], run["seed"]) for run in runs)
-    assert found == sorted(key(c, s) for c in EXPERIMENTS[name].configurations for s in SEEDS)
-    epochs = EXPERIMENTS[name].training["epochs"]
+    experiment = EXPERIMENTS[name]
+    wanted = [key(c, s) for c in experiment.configurations for s in experiment.seeds]
+    assert found == sorted(wanted)
+    epochs = experiment.training["epochs"]
     for run in runs:
         assert run["versions"]["torch"] and run["processor"] and run["cpu_seconds"] > 0
         if run["history"] is None:

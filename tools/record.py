@@ -10,6 +10,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch: one core for each process
 
+import functools
 import json
 import multiprocessing
 import platform
@@ -27,7 +28,6 @@ from archbook.training import evaluate, train
 from tools.experiments import EXPERIMENTS
 
 RESULTS = Path(__file__).parent.parent / "results"
-SEEDS = range(5)
 
 
 def run(name, config, seed):
@@ -35,8 +35,7 @@ def run(name, config, seed):
     torch.set_num_threads(1)
     experiment = EXPERIMENTS[name]
     start, cpu_start = time.perf_counter(), time.process_time()
-    data = load_images("fashion_mnist", **experiment.data)
-    data = experiment.prepare(data) if experiment.prepare else data
+    data = data_of(name)
     torch.manual_seed(seed)
     model = experiment.build(config)
     try:
@@ -67,6 +66,14 @@ def run(name, config, seed):
     }
 
 
+@functools.cache  # short runs would spend much of their time on reading it again
+def data_of(name):
+    """The data set that an experiment trains on."""
+    experiment = EXPERIMENTS[name]
+    data = load_images("fashion_mnist", **experiment.data)
+    return experiment.prepare(data) if experiment.prepare else data
+
+
 def processor():
     """The processor's name where the system tells it."""
     info = Path("/proc/cpuinfo")
@@ -81,7 +88,8 @@ def record(name):
     done = json.loads(path.read_text()) if path.exists() else []
     keys = {key(r["config"], r["seed"]) for r in done}
     # All arms of one seed first: a stopped recording is complete for some seeds.
-    wanted = [(c, s) for s in SEEDS for c in EXPERIMENTS[name].configurations]
+    experiment = EXPERIMENTS[name]
+    wanted = [(c, s) for s in experiment.seeds for c in experiment.configurations]
     missing = [(c, s) for c, s in wanted if key(c, s) not in keys]
     context = multiprocessing.get_context("spawn")
     bar = tqdm(total=len(wanted), initial=len(done), desc=name, unit="run")

@@ -3,7 +3,7 @@
 import importlib
 import itertools
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 
@@ -16,6 +16,7 @@ class Experiment(NamedTuple):
     training: dict  # arguments of `train`, the epochs among them
     measure: Callable | None = None  # (model, data) → further test measurements, a dict
     prepare: Callable | None = None  # data set → the data set that is trained on
+    seeds: Sequence = range(5)
 
 
 def grid(**choices):
