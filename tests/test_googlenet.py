@@ -272,6 +272,14 @@ def test_heads_speak_in_training_only_and_may_be_left_out():
         assert depth(net, (1, 32, 32)) == 22
 
 
+@pytest.mark.parametrize("which", [0, 1, 2], ids=["end", "4a", "4d"])
+def test_each_classifiers_loss_trains_the_stem(which):
+    torch.manual_seed(0)
+    net = small_googlenet(conv_bn_relu, True, initialise_he).train()
+    net(torch.rand(4, 1, 32, 32))[which][:, 0].sum().backward()
+    assert net.lower[0][0].weight.grad.abs().max() > 0
+
+
 def test_other_numbers_of_classes_reach_the_heads():
     net = archbook.create("googlenet", num_classes=7).train()
     assert [o.shape[1] for o in net(torch.zeros(2, 3, 64, 64))] == [7, 7, 7]

@@ -228,6 +228,14 @@ def test_in_training_the_head_speaks_too():
     assert head(torch.rand(2, 768, 17, 17)).shape == (2, 5)
 
 
+def test_the_heads_loss_trains_what_stands_below_it_and_nothing_behind():
+    net = inception_v3(5).train()
+    _, side = net(torch.rand(2, 3, 299, 299))
+    side[:, 0].sum().backward()
+    assert net.before[0][0].weight.grad.abs().max() > 0
+    assert all(p.grad is None for p in [*net.after.parameters(), *net.fc.parameters()])
+
+
 def test_modules_give_the_channels_of_the_paper():
     for module, before, after in (
         (module_35(288), (288, 35), (288, 35)), (module_17(160), (768, 17), (768, 17)),

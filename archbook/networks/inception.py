@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from archbook.networks.googlenet import initialise_he
+
 
 def conv_bn(in_channels, out_channels, kernel_size, stride=1, padding=0):
     """Convolution without bias, batch norm and ReLU; `kernel_size` may be (1, 7)."""
@@ -170,14 +172,6 @@ class Inception(nn.Module):
         return logits
 
 
-def initialise_he(module):
-    """Draw weights as He et al. (2015) advise for ReLU; biases start at 0."""
-    if isinstance(module, (nn.Conv2d, nn.Linear)):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
-
-
 def inception_v2(num_classes=1000):
     """Inception v2 for 299×299 images: Table 1 with the modules of figures 5 to 7."""
     stem = (
@@ -318,8 +312,9 @@ def small_reduction(in_channels, width, kind, way):
     return reduction(in_channels, (2 * width, 3 * width), (width, 2 * width), padding=1)
 
 
-def small_inception(kind="3x3, 3x3", way="parallel", width=6):
+def small_inception(kind="3x3, 3x3", way="parallel"):
     """The twin for 28×28 grey images: (N, 1, 28, 28) → (N, 10)."""
+    width = 6
     layers = (
         conv_bn(1, 5 * width, 3, stride=2, padding=1),  # 14×14
         small_module(5 * width, width, kind),

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from archbook.networks.inception import Branches
+
 
 class ConvBNReLU(nn.Sequential):
     """Convolution without bias, batch norm with epsilon 0.001, ReLU.
@@ -26,17 +28,6 @@ def branch(in_channels, *layers):
         convs.append(ConvBNReLU(in_channels, out_channels, *window))
         in_channels = out_channels
     return nn.Sequential(*convs)
-
-
-class Branches(nn.Module):
-    """All branches see the same input; their outputs are concatenated in order."""
-
-    def __init__(self, *branches):
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, x):
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
 def average_branch(in_channels, out_channels):
@@ -206,14 +197,13 @@ class Inception(nn.Module):
     Args:
         features: modules in a row, the last of which gives `channels` channels.
         num_classes: number of logits.
-        dropout: share of the means set to 0 in training (Figures 9 and 15: keep 0.8).
     """
 
-    def __init__(self, features, channels, num_classes, dropout=0.2):
+    def __init__(self, features, channels, num_classes):
         super().__init__()
         self.features = nn.Sequential(*features)
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = nn.Dropout(0.2)  # Figures 9 and 15: keep 0.8
         self.fc = nn.Linear(channels, num_classes)
         initialise_he(self)
 
