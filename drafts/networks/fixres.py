@@ -83,7 +83,7 @@ def central_view(images, size):
 class Views(nn.Module):
     """A network and what happens to images before it: (N, C, H, W) → logits.
 
-    In training each image is cropped at random, in evaluation all in the same way.
+    In training each image is cropped at random, in evaluation all alike.
 
     Args:
         network: takes images of any size.
@@ -157,22 +157,6 @@ def pooled(views, images):
     return torch.cat(found)
 
 
-CROPS = {
-    "8 to 100 %": (0.08, 1.0), "25 to 100 %": (0.25, 1.0), "77 %": (49 / 64, 49 / 64)
-}
-
-
-def twin(crops):
-    """A ResNet-8 for scenes, trained at 28 pixels: (N, 1, 56, 56) → (N, 10).
-
-    Args:
-        crops: key of `CROPS`, the shares of the area that training crops take.
-    """
-    if crops not in CROPS:
-        raise ValueError(f"crops is {crops!r}; expected one of {list(CROPS)}")
-    return Views(CifarResNet(8, in_channels=1, stem_stride=2), 28, 28, CROPS[crops])
-
-
 CANVAS = 56
 
 
@@ -203,3 +187,19 @@ def _scenes(images, generator):
     noise = 160 * torch.rand(count, 1, 7, 7, generator=generator)
     background = F.interpolate(noise, size=CANVAS, mode="bilinear")
     return torch.maximum(items, background).round().to(torch.uint8)
+
+
+CROPS = {
+    "8 to 100 %": (0.08, 1.0), "25 to 100 %": (0.25, 1.0), "77 %": (49 / 64, 49 / 64)
+}
+
+
+def twin(crops):
+    """A ResNet-8 for scenes, trained at 28 pixels: (N, 1, 56, 56) → (N, 10).
+
+    Args:
+        crops: key of `CROPS`, the shares of the area that training crops take.
+    """
+    if crops not in CROPS:
+        raise ValueError(f"crops is {crops!r}; expected one of {list(CROPS)}")
+    return Views(CifarResNet(8, in_channels=1, stem_stride=2), 28, 28, CROPS[crops])

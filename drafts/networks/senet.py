@@ -67,18 +67,8 @@ def insert_squeeze_excite(net, kind, reduction=16):
     return net
 
 
-def se_inception_v1(num_classes=1000):
-    """SE behind each module of section 14's batch-normed GoogLeNet; with its heads."""
-    return insert_squeeze_excite(googlenet(num_classes), Inception)
-
-
-def se_bn_inception(num_classes=1000):
-    """SE-BN-Inception, the paper's SE-Inception: section 17's network with SE (§3.3)."""
-    return insert_squeeze_excite(bn_inception(num_classes), Branches)
-
-
 def seresnet50(num_classes=1000, reduction=16):
-    """SE-ResNet-50, stride in the 3×3 as in section 15 ("v1.5"): (N, 3, H, W) → logits."""
+    """SE-ResNet-50, stride in the 3×3 as in section 15 ("v1.5"): images → logits."""
     path = with_squeeze_excite(bottleneck_path, reduction)
     return ResNet(path, (3, 4, 6, 3), BOTTLENECK_CHANNELS, num_classes)
 
@@ -102,9 +92,10 @@ def with_released_pooling(net):
 
 
 def released_seresnet(blocks, num_classes=1000):
-    """SE-ResNet as its authors released it: v1 (stride in the first 1×1), Caffe's pooling.
+    """SE-ResNet as its authors released it: (N, 3, H, W) → logits.
 
-    `blocks` of SE-ResNet-50 is (3, 4, 6, 3).
+    The stride is in the first 1×1 ("v1"), the pooling Caffe's. `blocks` is the number
+    of blocks in each stage, (3, 4, 6, 3) for SE-ResNet-50.
     """
 
     def v1_path(in_channels, out_channels, stride=1):
@@ -115,7 +106,7 @@ def released_seresnet(blocks, num_classes=1000):
 
 
 def senet_path(in_channels, out_channels, stride=1):
-    """SENet-154's main path: 64 groups, and the first 1×1 has half of their channels."""
+    """SENet-154's main path: 3×3 in 64 groups, the first 1×1 half as wide."""
     grouped = nn.Conv2d(
         out_channels // 2, out_channels, 3, stride, padding=1, groups=64, bias=False
     )
@@ -142,7 +133,7 @@ class SENet(nn.Module):
         self.stages, before = nn.Sequential(), 128
         for after, count, stride in zip(BOTTLENECK_CHANNELS, blocks, (1, 2, 2, 2)):
             self.stages.append(stage(senet_path, before, after, count, stride))
-            if stride == 2:  # the projection sees every pixel
+            if stride == 2:  # a projection that sees every pixel
                 projection = nn.Sequential(*conv_bn(before, after, 3, stride))
                 self.stages[-1][0].shortcut = projection
             before = after
@@ -161,8 +152,18 @@ def senet154(num_classes=1000):
     return SENet((3, 8, 36, 3), num_classes)
 
 
+def se_inception_v1(num_classes=1000):
+    """SE behind each module of section 14's batch-normed GoogLeNet; with its heads."""
+    return insert_squeeze_excite(googlenet(num_classes), Inception)
+
+
+def se_bn_inception(num_classes=1000):
+    """SE-BN-Inception, the paper's SE-Inception: section 17's network with SE (§3)."""
+    return insert_squeeze_excite(bn_inception(num_classes), Branches)
+
+
 class BlindGates(SqueezeExcite):
-    """The control: the same layers, but fed with ones; the gates don't see the image."""
+    """The control: the same layers fed with ones, so gates that don't see the image."""
 
     def forward(self, u):
         return u * self.excite(u.new_ones(1, u.shape[1], 1, 1))
@@ -219,7 +220,8 @@ def accuracy_with(net, images, labels, change):
     """Accuracy with each block's gates (N, C, 1, 1) replaced by `change(gates)`."""
     blocks = [m for m in net.modules() if isinstance(m, SqueezeExcite)]
     hooks = [
-        block.excite.register_forward_hook(lambda m, x, s: change(s)) for block in blocks
+        block.excite.register_forward_hook(lambda module, inputs, gates: change(gates))
+        for block in blocks
     ]
     hits = (net.eval()(images).argmax(1) == labels).float().mean().item()
     for hook in hooks:
