@@ -47,14 +47,11 @@ def test_the_released_networks(layers, size, training):
     assert compare(ours, reference(name), (3, size, size), training=training).equal
 
 
-@pytest.mark.parametrize(("size", "training"), [(48, False), (33, True)])
-def test_senet154_in_both_versions(size, training):
+def test_senet154_in_both_versions():
     ours = senet154()
-    found = compare(ours, reference("senet154"), (3, size, size), training=training)
-    assert found.equal
-    legacy = reference("legacy_senet154")
-    released = with_released_pooling(ours)
-    assert compare(released, legacy, (3, size, size), training=training).equal
+    assert compare(ours, reference("senet154"), (3, 40, 40)).equal
+    released, legacy = with_released_pooling(ours), reference("legacy_senet154")
+    assert compare(released, legacy, (3, 33, 33), training=True).equal
 
 
 def test_versions_are_told_apart():
@@ -109,12 +106,22 @@ class Swapped(nn.Module):
         return self.norm(self.se(x))
 
 
+class BehindTheAddition(nn.Module):
+    """The gates scale the sum, not the main path alone."""
+
+    def __init__(self, block):
+        super().__init__()
+        self.main_path, self.shortcut = block.main_path, block.shortcut
+
+    def forward(self, x):
+        *layers, se = self.main_path
+        return torch.relu(se(nn.Sequential(*layers)(x) + self.shortcut(x)))
+
+
 def gates_behind_the_addition(net):
     for part in net.stages:
-        for block in part:
-            block.forward = lambda x, b=block: b.relu(
-                b.main_path[-1](b.main_path[:-1](x) + b.shortcut(x))
-            )
+        for i, block in enumerate(part):
+            part[i] = BehindTheAddition(block)
 
 
 @pytest.mark.parametrize(
