@@ -79,7 +79,7 @@ EXPERIMENTS = {
         grid(lr=[0.3, 1.0, 3.0], crops=list(CROPS)), measure=curve,
         training={"epochs": 8}, **common,
     ),
-    # The learning rate is the best one of the first experiment.
+    # 1.0 is provisional: it is to be the best rate of the first experiment, by validation.
     "fixres_cure": Experiment(
         grid(lr=[1.0], crops=["8 to 100 %"]), measure=cure,
         training={"epochs": 8}, **common,
