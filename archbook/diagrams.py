@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from archbook.figures import INK, Figure, box, line, text, text_width
+from archbook.figures import INK, PALETTE, Figure, box, line, text, text_width
 from archbook.tracing import trace
 
 MODULE_KINDS = {
@@ -55,12 +55,13 @@ class Layer:
     window: str = ""
 
 
-def layers_of(model, input_size):
+def layers_of(model, input_size, cells=False):
     """The layers of a network as a list in the order of their calls.
 
     Norms and activations are folded into the layer before them, or, if that is an input,
     a concatenation or used elsewhere too (pre-activation), into the layer after them.
-    What only reshapes or drops out is left out; its edges are kept.
+    What only reshapes or drops out is left out; its edges are kept. With `cells`, a module
+    that has a `strip_label` is one layer of that name.
 
     Returns:
         A list of `Layer`; `inputs` holds the layers that feed it.
@@ -68,7 +69,7 @@ def layers_of(model, input_size):
     Raises:
         ValueError: the network does not accept `input_size`.
     """
-    graph = trace(model, input_size)
+    graph = trace(model, input_size, cells)
     layers, where = [], {}  # where: graph node -> the layer that gives its tensor
     for node in graph.graph.nodes:
         if node.op in ("output", "get_attr"):
@@ -93,6 +94,8 @@ def _layer(graph, node, sources):
     module = graph.get_submodule(node.target) if node.op == "call_module" else None
     if node.op == "placeholder":
         kind, label = "input", "input"
+    elif hasattr(module, "strip_label"):
+        kind, label = "cell", module.strip_label
     elif module is not None:
         kind = MODULE_KINDS.get(type(module)) or getattr(module, "draw_as_one", None)
         label = _label(module, shape, kind)
@@ -406,8 +409,9 @@ def draw_network(model, input_size, title=None):
     """Draw a network as a strip, one box a layer, from the image to the logits.
 
     Height is the resolution and width the square root of the number of channels, with a
-    least size that keeps small tensors visible. A stretch with branches is one box; equal
-    ones in a row are drawn once with their number above.
+    least size that keeps small tensors visible. A stretch with branches is one box, and so
+    is a module with a `strip_label`, even where maps pass by it; equal ones in a row are
+    drawn once with their number above.
 
     Args:
         input_size: (channels, height, width).
@@ -417,7 +421,7 @@ def draw_network(model, input_size, title=None):
         A `Figure`.
     """
     title = title or type(model).__name__
-    items = _repeats(_stretches(layers_of(model, input_size)))
+    items = _repeats(_stretches(layers_of(model, input_size, cells=True)))
     largest = max(_resolution(stretch[-1]) for stretch, _ in items)
     lines = -(-len(items) // MOST)  # a long network continues on further lines
     length = -(-len(items) // lines)
@@ -500,7 +504,7 @@ def draw_networks(networks, title="Networks on one scale"):
     if not networks:
         raise ValueError("networks is empty; expected at least one")
     strips = {
-        name: _repeats(_stretches(layers_of(model, input_size)))
+        name: _repeats(_stretches(layers_of(model, input_size, cells=True)))
         for name, (model, input_size) in networks.items()
     }
     items = [item for strip in strips.values() for item in strip]
@@ -561,12 +565,13 @@ def _bare_width(items, scale):
 
 
 def _stretches(layers):
-    """Cut a network where a single tensor carries everything: lists of layers."""
+    """Cut a network where a single tensor carries everything, and around each cell."""
     position = {id(layer): i for i, layer in enumerate(layers)}
     reach, stretches, current = 0, [], []
     for i, layer in enumerate(layers):
         current.append(layer)
-        if reach <= i:  # nothing before this layer is used after it
+        at_cell = any(x.kind == "cell" for x in layers[i : i + 2])
+        if reach <= i or at_cell:  # else something earlier is used later
             stretches.append(current)
             current = []
         users = [position[id(x)] for x in layers if layer in x.inputs]
@@ -575,10 +580,11 @@ def _stretches(layers):
 
 
 def _repeats(stretches):
-    """Equal stretches in a row as [stretch, how many]; single layers stay single."""
+    """Equal stretches or cells in a row as [stretch, how many]; layers stay single."""
     items = []
     for stretch in stretches:
-        if items and len(stretch) > 1 and _signature(items[-1][0]) == _signature(stretch):
+        several = len(stretch) > 1 or stretch[-1].kind == "cell"
+        if items and several and _signature(items[-1][0]) == _signature(stretch):
             items[-1][1] += 1
         else:
             items.append([stretch, 1])
@@ -638,3 +644,80 @@ def _legend(kinds, width):
         body += text(x + 17, y + 10.5, kind, size=12, anchor="start")
         x += need
     return body, y + 18
+
+
+CHIP, SLOT, OPERATION = 26, 26, 128  # a state's number, one input's row, a box's width
+
+
+def draw_cell(design, title):
+    """Draw a cell of an architecture search from the data that describe it.
+
+    A row for each combination: two states go through an operation each, and their sum is
+    the next state. The bar on the right concatenates the states that the cell puts out.
+
+    Args:
+        design: has `combinations`, tuples (state, operation, state, operation), and
+            `outputs`, the numbers of the states that are concatenated. States 0 and 1
+            are the outputs of the last cell and of the one before it.
+        title: what stands above.
+
+    Returns:
+        A `Figure`.
+    """
+    result, bar = 14 + CHIP + 16 + OPERATION + 60, 14 + CHIP + OPERATION + 60 + 16 + 56
+    width = max(bar + 44, text_width(title, 15) + 24)
+    body, middles, y = text(width / 2, 20, title, size=15, weight="bold"), [], 50
+    for state, words in enumerate(("the last cell's output", "the cell before's output")):
+        body += text(result - 10, y + 4, words, anchor="end") + _chip(result, y, state)
+        middles.append(y)
+        y += SLOT + 6
+    for a, first, b, second in design.combinations:
+        y += 6
+        body += _combination(((a, first), (b, second)), len(middles), y, result)
+        middles.append(y + SLOT / 2)
+        y += 2 * SLOT + 6
+    for state in design.outputs:
+        body += line([(result + CHIP, middles[state]), (bar, middles[state])], arrow=True)
+    body += box(bar, 34, 24, y - 44, "concatenation")
+    place = f"translate({bar + 16},{(y - 10 + 34) / 2:.1f}) rotate(-90)"
+    body += (
+        f'<text transform="{place}" font-size="13" text-anchor="middle" fill="{INK}">'
+        "concatenate</text>"
+    )
+    said = "; ".join(
+        f"{state} is {first} of {a} plus {second} of {b}"
+        for state, (a, first, b, second) in enumerate(design.combinations, start=2)
+    )
+    outputs = ", ".join(map(str, design.outputs))
+    alt = f"{title}: {said}; states {outputs} are concatenated"
+    return Figure(body, width, y, alt)
+
+
+def _combination(inputs, state, y, result):
+    """Two operations and their sum, from the upper input's middle at y: SVG."""
+    body, middle, sum_x = "", y + SLOT / 2, result - 28
+    for i, (source, operation) in enumerate(inputs):
+        at, end = y + i * SLOT, 14 + CHIP + 16 + OPERATION
+        body += _chip(14, at, source) + line([(14 + CHIP, at), (30 + CHIP, at)], arrow=True)
+        body += box(30 + CHIP, at - 11, OPERATION, 22, _operation_kind(operation))
+        body += text(30 + CHIP + OPERATION / 2, at + 4, operation, ink=INK)
+        body += line([(end, at), (sum_x, at), (sum_x, middle + (9 if i else -9))])
+    body += f'<circle cx="{sum_x}" cy="{middle}" r="9" fill="{PALETTE["addition"]}"'
+    body += ' stroke="#5b6470" stroke-width="0.8"/>'
+    body += text(sum_x, middle + 5, "+", size=15, ink=INK)
+    body += line([(sum_x + 9, middle), (result, middle)], arrow=True)
+    return body + _chip(result, middle, state)
+
+
+def _chip(x, middle, state):
+    """The number of a state in a small box."""
+    number = text(x + CHIP / 2, middle + 4, state, ink=INK, weight="bold")
+    return box(x, middle - 10, CHIP, 20, "input", radius=10) + number
+
+
+def _operation_kind(name):
+    """The colour of an operation that is known by its name only."""
+    for word in ("max", "average"):
+        if name.startswith(word):
+            return f"{word} pooling"
+    return "other" if name == "identity" else "convolution"

@@ -7,14 +7,14 @@ import re
 import zlib
 from contextlib import contextmanager
 
-from archbook.diagrams import draw_block, draw_network, draw_networks
+from archbook.diagrams import draw_block, draw_cell, draw_network, draw_networks
 from archbook.figures import PALETTE, Figure, text
 from archbook.tensors import draw_tensors
 from archbook.training import History
 
 __all__ = [
-    "Figure", "draw_block", "draw_network", "draw_networks", "draw_tensors",
-    "from_matplotlib", "plot_account", "plot_comparison", "plot_history", "plot_style",
+    "Figure", "draw_block", "draw_cell", "draw_network", "draw_networks",
+    "draw_tensors", "from_matplotlib", "plot_account", "plot_comparison", "plot_history", "plot_style",
     "show_images",
 ]
 

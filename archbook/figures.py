@@ -17,6 +17,7 @@ PALETTE = {
     "addition": "#ffffff",
     "multiplication": "#ffffff",
     "concatenation": "#e3c9a8",
+    "cell": "#6c8fc7",
     "output": "#b8ddd6",
     "other": "#d8d2c4",
 }

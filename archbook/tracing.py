@@ -8,11 +8,19 @@ from torch.fx.passes.shape_prop import TensorMetadata
 
 
 class _Tracer(fx.Tracer):
-    """torch.fx's tracer; a module whose class sets `draw_as_one` stays one node."""
+    """torch.fx's tracer; a module whose class sets `draw_as_one` stays one node.
+
+    With `cells`, so do modules that have a `strip_label`.
+    """
+
+    def __init__(self, cells):
+        super().__init__()
+        self.cells = cells
 
     def is_leaf_module(self, module, qualified_name):
         as_one = getattr(module, "draw_as_one", False)
-        return as_one or super().is_leaf_module(module, qualified_name)
+        cell = self.cells and hasattr(module, "strip_label")
+        return as_one or cell or super().is_leaf_module(module, qualified_name)
 
 
 class _ShapeRecorder(fx.Interpreter):
@@ -38,12 +46,13 @@ def check_input_size(input_size):
     return size
 
 
-def trace(model: nn.Module, input_size) -> fx.GraphModule:
+def trace(model: nn.Module, input_size, cells=False) -> fx.GraphModule:
     """Trace the evaluation-mode graph of `model` for one image.
 
     Args:
         model: any network whose `forward` does not branch on tensor values.
         input_size: (channels, height, width) of the image.
+        cells: leave modules that have a `strip_label` whole.
 
     Returns:
         A GraphModule whose nodes carry `node.meta["tensor_meta"].shape`, batch first,
@@ -56,7 +65,7 @@ def trace(model: nn.Module, input_size) -> fx.GraphModule:
     was_training = model.training
     model.eval()
     try:
-        graph_module = fx.GraphModule(model, _Tracer().trace(model))
+        graph_module = fx.GraphModule(model, _Tracer(cells).trace(model))
         tensors = itertools.chain(model.parameters(), model.buffers())
         like = next(tensors, torch.empty(0))
         image = torch.zeros(1, *size, dtype=like.dtype, device=like.device)

@@ -39,7 +39,7 @@ def module_text(path):
 
 
 def check_cell(path, source):
-    """Refuse what a module cannot hold: magics, and imports of anything but torch."""
+    """Refuse what a module cannot hold: magics, and imports of other packages than torch."""
     try:
         tree = ast.parse(source)
     except SyntaxError as error:
@@ -49,10 +49,11 @@ def check_cell(path, source):
         if isinstance(node, ast.ImportFrom):
             names = [node.module]
         for name in names:
-            if name.split(".")[0] != "torch" and not name.startswith("archbook.networks"):
+            known = name.split(".")[0] in ("torch", *sys.stdlib_module_names)
+            if not (known or name.startswith("archbook.networks")):
                 raise SystemExit(
                     f"{path.name}: an exported cell imports {name};"
-                    " networks import torch and one another only"
+                    " networks import torch, the standard library and one another only"
                 )
 
 
