@@ -58,12 +58,30 @@ NETWORKS = {
     "densenet169": "densenet",
     "densenet201": "densenet",
     "densenet_bc_100_12": "densenet",
+    "nasnetalarge": "nasnet",
+    "nasnetamobile": "nasnet",
+    "seresnet50": "senet",
+    "seresnet101": "senet",
+    "seresnet152": "senet",
+    "senet154": "senet",
+    "se_inception_v1": "senet",
+    "efficientnet_b0": "efficientnet",
+    "efficientnet_b1": "efficientnet",
+    "efficientnet_b2": "efficientnet",
+    "efficientnet_b3": "efficientnet",
+    "efficientnet_b4": "efficientnet",
+    "efficientnet_b5": "efficientnet",
+    "efficientnet_b6": "efficientnet",
+    "efficientnet_b7": "efficientnet",
+    "efficientnet_lite0": "efficientnet",
 }
 PRETRAINED = (
     "alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn",
     "vgg19_bn", "resnet18", "resnet34", "resnet50", "resnet101", "resnet152",
     "resnext50_32x4d", "resnext101_32x8d",  # 64x4d has only weights of a newer recipe
     "densenet121", "densenet161", "densenet169", "densenet201",
+    "efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "efficientnet_b3",
+    "efficientnet_b4", "efficientnet_b5", "efficientnet_b6", "efficientnet_b7",
 )
 
 

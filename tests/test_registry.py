@@ -30,6 +30,14 @@ COUNTS = {
     "inception_resnet_v2": 55_843_464, "inception_resnet_v2_paper": 32_433_928,
     "densenet121": 7_978_856, "densenet161": 28_681_000, "densenet169": 14_149_480,
     "densenet201": 20_013_928, "densenet_bc_100_12": 769_162,
+    "nasnetalarge": 88_753_150, "nasnetamobile": 5_289_978,
+    "seresnet50": 28_088_024, "seresnet101": 49_326_872, "seresnet152": 66_821_848,
+    "senet154": 115_088_984, "se_inception_v1": 13_484_991,
+    "efficientnet_b0": 5_288_548, "efficientnet_b1": 7_794_184,
+    "efficientnet_b2": 9_109_994, "efficientnet_b3": 12_233_232,
+    "efficientnet_b4": 19_341_616, "efficientnet_b5": 30_389_784,
+    "efficientnet_b6": 43_040_704, "efficientnet_b7": 66_347_960,
+    "efficientnet_lite0": 4_652_008,
 }
 
 
