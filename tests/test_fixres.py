@@ -233,6 +233,8 @@ def test_scenes_hold_their_items():
         rows, columns = image.any(1).sum(), image.any(0).sum()
         assert abs(int(rows) - int(columns)) <= 1
     assert not white.all(0).all()
+    black = scenes(item.repeat(40, 1, 1, 1), 5) == 0  # noise behind the whole canvas
+    assert not (black.all(3).any() or black.all(2).any())
     assert scenes(torch.zeros_like(item), 3).max() <= 160  # noise alone
 
 

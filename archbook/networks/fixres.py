@@ -181,9 +181,9 @@ def _scenes(images, generator):
     count = len(images)
     scale = torch.empty(count, 1).uniform_(0.9, 1.4, generator=generator)
     side = CANVAS / scale  # the canvas, in the item's pixels
-    middle = 42 + (torch.rand(count, 2, generator=generator) - 0.5) * (side - 28)
+    middle = 50 + (torch.rand(count, 2, generator=generator) - 0.5) * (side - 28)
     boxes = torch.cat([middle - side / 2, side, side], dim=1)
-    items = crop_and_resize(F.pad(images.float(), [28] * 4), boxes, CANVAS)
+    items = crop_and_resize(F.pad(images.float(), [36] * 4), boxes, CANVAS)
     noise = 160 * torch.rand(count, 1, 7, 7, generator=generator)
     background = F.interpolate(noise, size=CANVAS, mode="bilinear")
     return torch.maximum(items, background).round().to(torch.uint8)
