@@ -312,9 +312,8 @@ def small_reduction(in_channels, width, kind, way):
     return reduction(in_channels, (2 * width, 3 * width), (width, 2 * width), padding=1)
 
 
-def small_inception(kind="3x3, 3x3", way="parallel"):
+def small_inception(kind="3x3, 3x3", way="parallel", width=6):
     """The twin for 28×28 grey images: (N, 1, 28, 28) → (N, 10)."""
-    width = 6
     layers = (
         conv_bn(1, 5 * width, 3, stride=2, padding=1),  # 14×14
         small_module(5 * width, width, kind),
