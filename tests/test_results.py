@@ -6,7 +6,8 @@ import pytest
 
 from archbook.results import best_lr, load_results, mean_validation_accuracy, select
 from tools.experiments import EXPERIMENTS
-from tools.record import RESULTS, key, record, save
+from tools.record import record
+from tools.recording import RESULTS, complete, key, save
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -27,7 +28,8 @@ def test_every_configuration_has_its_seeds(name):
 
 
 def test_no_recorded_file_without_an_experiment():
-    assert {path.stem for path in RESULTS.glob("*.json")} == set(EXPERIMENTS)
+    others = {"ruler_costs", "ruler_rates", "ruler"}
+    assert {path.stem for path in RESULTS.glob("*.json")} <= {*EXPERIMENTS, *others}
 
 
 def test_an_unknown_experiment_is_named():
@@ -51,9 +53,22 @@ def test_the_rate_is_chosen_by_the_mean_of_validation():
 
 def test_recording_goes_on_where_it_was(tmp_path, monkeypatch):
     """What is recorded is not run again, and an interruption leaves whole files."""
-    monkeypatch.setattr("tools.record.RESULTS", tmp_path)
+    monkeypatch.setattr("tools.recording.RESULTS", tmp_path)
     done = load_results("resnet_ten_crop")
-    save(tmp_path / "resnet_ten_crop.json", done)
+    save("resnet_ten_crop", done)
     record("resnet_ten_crop")  # nothing missing: returns at once
     assert json.loads((tmp_path / "resnet_ten_crop.json").read_text()) == done
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_only_what_is_missing_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("tools.recording.RESULTS", tmp_path)
+    save("parts", [{"quotient": [7, 2], "kept": True}])
+    wanted = {key([7, 2]): (7, 2), key([9, 4]): (9, 4)}
+    found = complete("parts", quotient, wanted, lambda r: key(r["quotient"]))
+    assert found == [{"quotient": [7, 2], "kept": True}, {"quotient": [9, 4], "of": 2}]
+    assert json.loads((tmp_path / "parts.json").read_text()) == found
+
+
+def quotient(a, b):
+    return {"quotient": [a, b], "of": a // b}
