@@ -48,6 +48,24 @@ def published(network=None, quantity=None):
     return table.reset_index(drop=True)
 
 
+def imagenet_models():
+    """ImageNet accuracy and cost of the trained weights in torchvision and timm.
+
+    Returns:
+        A pandas.DataFrame, one row a set of weights at one resolution, with the columns
+        library, network, weights (its tag), family, section (of this book), resolution
+        (pixels a side), top1 and top5 (accuracy in per cent, one crop, as the libraries
+        report them), parameters, macs_g (10⁹ for one image; timm's include norms),
+        activations_m (10⁶ outputs of convolutions and linear layers), recipe (of
+        torchvision's weights: "simple", "new" or "ported" from elsewhere) and
+        extra_data ("yes" if more than ImageNet-1k was seen in training).
+    """
+    import pandas as pd
+
+    with resources.files("archbook").joinpath("imagenet.csv").open(encoding="utf-8") as f:
+        return pd.read_csv(f, keep_default_na=False)
+
+
 def at_a_glance(network, model, input_size):
     """The opening table of a section: published numbers beside those of `model`.
 
