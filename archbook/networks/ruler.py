@@ -1,5 +1,6 @@
 """Written by tools/export.py from notebooks/24_comparison.ipynb; change it there."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import nn
@@ -20,12 +21,26 @@ def small_vgg():
     return net
 
 
+def small_inception_v1():
+    """GoogLeNet's twin with batch norm, without heads: (N, 1, 32, 32) → (N, 10)."""
+    return googlenet.small_googlenet(
+        googlenet.conv_bn_relu, False, googlenet.initialise_he
+    )
+
+
 def small_resnet(depth, gates=False):
     """The CIFAR ResNet with stem stride 2: (N, 1, 28, 28) → (N, 10); SE with `gates`."""
     net = resnet.CifarResNet(depth, in_channels=1, stem_stride=2)
     for block in net.blocks if gates else ():
         block.main_path.append(senet.SqueezeExcite(block.main_path[-1].num_features, 4))
         block.main_path[-1].apply(senet.start_gates)
+    return net
+
+
+def small_inception_resnet():
+    """Section 18's twin, narrower and without dropout: (N, 1, 28, 28) → (N, 10)."""
+    net = inception_v4.small_inception_resnet(width=256)
+    net.dropout.p = 0.0
     return net
 
 
@@ -44,7 +59,7 @@ class Variant(NamedTuple):
     """One network of the ruler: section, function that builds it, border of its images."""
 
     section: int
-    build: callable
+    build: Callable
     pad: int = 0
 
 
@@ -54,20 +69,12 @@ VARIANTS = {
     "ZFNet": Variant(11, zfnet.SmallZFNet),
     "VGG": Variant(12, small_vgg),
     "NiN": Variant(13, lambda: nin.small_nin(((48, 40, 24), (48, 48, 48), (48, 48, 10)))),
-    "Inception v1": Variant(
-        14,
-        lambda: googlenet.small_googlenet(
-            googlenet.conv_bn_relu, False, googlenet.initialise_he
-        ),
-        pad=2,
-    ),
+    "Inception v1": Variant(14, small_inception_v1, pad=2),
     "ResNet-8": Variant(15, lambda: small_resnet(8)),
     "ResNet-14": Variant(15, lambda: small_resnet(14)),
     "ResNeXt": Variant(16, lambda: resnext.twin(8, 16)),
     "Inception v3": Variant(17, lambda: inception.small_inception(width=9)),
-    "Inception-ResNet": Variant(
-        18, lambda: inception_v4.small_inception_resnet(width=256)
-    ),
+    "Inception-ResNet": Variant(18, small_inception_resnet),
     "DenseNet": Variant(
         19, lambda: densenet.cifar_densenet(13, 16, in_channels=1, stem_stride=2)
     ),
