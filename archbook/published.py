@@ -57,13 +57,16 @@ def imagenet_models():
         (pixels a side), top1 and top5 (accuracy in per cent, one crop, as the libraries
         report them), parameters, macs_g (10⁹ for one image; timm's include norms),
         activations_m (10⁶ outputs of convolutions and linear layers), recipe (of
-        torchvision's weights: "simple", "new" or "ported" from elsewhere) and
-        extra_data ("yes" if more than ImageNet-1k was seen in training).
+        torchvision's weights: "simple", "new" or "ported" from elsewhere), extra_data
+        ("yes" if more than ImageNet-1k was seen in training) and top1_v2 (timm's only:
+        on the images of ImageNetV2, collected anew).
     """
     import pandas as pd
 
     with resources.files("archbook").joinpath("imagenet.csv").open(encoding="utf-8") as f:
-        return pd.read_csv(f, keep_default_na=False)
+        table = pd.read_csv(f, keep_default_na=False)
+    table["top1_v2"] = pd.to_numeric(table["top1_v2"])
+    return table
 
 
 def at_a_glance(network, model, input_size):

@@ -14,7 +14,7 @@ from archbook.exercises import read_exercises
 from tools import export
 
 TAGS = {
-    "colab", "hide-cell", "hide-input", "export", "nbval-ignore-output", "exercise",
+    "colab", "hide-cell", "hide-input", "hide-output", "export", "nbval-ignore-output", "exercise",
     "exercise-starter", "exercise-check", "exercise-solution", "raises-exception",
 }
 HEADINGS = [

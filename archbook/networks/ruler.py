@@ -68,7 +68,7 @@ VARIANTS = {
     "AlexNet": Variant(10, lambda: alexnet.SmallAlexNet(dropout=0.0), pad=2),
     "ZFNet": Variant(11, zfnet.SmallZFNet),
     "VGG": Variant(12, small_vgg),
-    "NiN": Variant(13, lambda: nin.small_nin(((48, 40, 24), (48, 48, 48), (48, 48, 10)))),
+    "NiN": Variant(13, lambda: nin.small_nin(WIDE_NIN)),
     "Inception v1": Variant(14, small_inception_v1, pad=2),
     "ResNet-8": Variant(15, lambda: small_resnet(8)),
     "ResNet-14": Variant(15, lambda: small_resnet(14)),

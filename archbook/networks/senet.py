@@ -195,7 +195,7 @@ def excitations(net, images):
     blocks = [m for m in net.modules() if isinstance(m, SqueezeExcite)]
     found = [[] for _ in blocks]
     hooks = [
-        block.excite.register_forward_hook(lambda m, x, s, f=f: f.append(s.flatten(1)))
+        block.excite[3].register_forward_hook(lambda m, x, s, f=f: f.append(s.flatten(1)))
         for block, f in zip(blocks, found)
     ]
     net.eval()
@@ -220,7 +220,7 @@ def accuracy_with(net, images, labels, change):
     """Accuracy with each block's gates (N, C, 1, 1) replaced by `change(gates)`."""
     blocks = [m for m in net.modules() if isinstance(m, SqueezeExcite)]
     hooks = [
-        block.excite.register_forward_hook(lambda module, inputs, gates: change(gates))
+        block.excite[3].register_forward_hook(lambda m, x, gates: change(gates))
         for block in blocks
     ]
     hits = (net.eval()(images).argmax(1) == labels).float().mean().item()
