@@ -195,7 +195,9 @@ def excitations(net, images):
     blocks = [m for m in net.modules() if isinstance(m, SqueezeExcite)]
     found = [[] for _ in blocks]
     hooks = [
-        block.excite[3].register_forward_hook(lambda m, x, s, f=f: f.append(s.flatten(1)))
+        block.excite[3].register_forward_hook(
+            lambda m, x, s, f=f: f.append(s.flatten(1))
+        )
         for block, f in zip(blocks, found)
     ]
     net.eval()
