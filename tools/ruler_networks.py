@@ -1,4 +1,4 @@
-"""Written by tools/export.py from notebooks/24_comparison.ipynb; change it there."""
+"""The networks of the comparison, until the section that teaches them stands."""
 
 from collections.abc import Callable
 from typing import NamedTuple
