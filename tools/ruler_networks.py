@@ -63,6 +63,7 @@ class Variant(NamedTuple):
     pad: int = 0
 
 
+WIDE_NIN = ((48, 40, 24), (48, 48, 48), (48, 48, 10))  # twice section 13's twin
 VARIANTS = {
     "LeNet-5": Variant(9, lenet.LeNet5Simplified, pad=2),
     "AlexNet": Variant(10, lambda: alexnet.SmallAlexNet(dropout=0.0), pad=2),
