@@ -7,12 +7,12 @@ READY := .venv/.ready
 export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: book test notebooks results export lab address clean distclean
+.PHONY: book test notebooks results export lab address assignments grade slides clean distclean
 
 book: $(READY)
 	$(BIN)/python -m tools.build_book
 
-test: book .venv/.browser
+test: book .venv/.system .venv/.instructor
 	$(BIN)/python -m pytest
 
 notebooks: $(READY)
@@ -31,6 +31,12 @@ lab: $(READY)
 address: $(READY)
 	$(BIN)/python -m tools.address "$(URL)"
 
+assignments: .venv/.instructor
+	$(BIN)/python -m tools.instructor.assignments $(SECTIONS)
+
+grade: .venv/.instructor
+	$(BIN)/python -m tools.instructor.grade "$(SUBMISSIONS)"
+
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache
 
@@ -43,6 +49,10 @@ $(READY): requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
 
-.venv/.browser: $(READY)
-	$(BIN)/python -m tools.setup_browser
+.venv/.system: $(READY)
+	$(BIN)/python -m tools.setup_system
+	touch $@
+
+.venv/.instructor: $(READY) requirements-instructor.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement requirements-instructor.txt
 	touch $@

@@ -21,6 +21,7 @@ from pathlib import Path
 from textwrap import dedent
 
 DIFFICULTIES = ("warm-up", "core", "project")
+SETUP = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
 PARTS = ("exercise", "exercise-starter", "exercise-check", "exercise-solution")
 
 _solved = {}  # exercise id -> whether its last check passed, in this Python process
@@ -126,6 +127,42 @@ def read_exercises(path):
     path = Path(path)
     notebook = json.loads(path.read_text(encoding="utf-8"))
     return exercises_in(notebook, path.name)
+
+
+def setup_code(path):
+    """Source of what a notebook's exercises may use, without training and output.
+
+    These are its imports, functions, classes and constants (numbers, texts, and tuples
+    and dictionaries of them), in order. An exercise needs nothing else.
+    """
+    kept = []
+    for cell in json.loads(Path(path).read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] != "code" or _tags(cell) & {"colab", *PARTS}:
+            continue
+        source = "".join(cell["source"])
+        lines = source.splitlines()
+        for node in ast.parse(source).body:
+            if isinstance(node, SETUP) or _is_constant(node):
+                first = min([node.lineno, *(d.lineno for d in _decorators(node))])
+                kept.append("\n".join(lines[first - 1 : node.end_lineno]))
+    return "\n\n".join(kept) + "\n"
+
+
+def _tags(cell):
+    return set(cell["metadata"].get("tags", []))
+
+
+def _decorators(node):
+    return getattr(node, "decorator_list", [])
+
+
+def _is_constant(node):
+    literals = (ast.Constant, ast.Tuple, ast.Dict, ast.Load)
+    return (
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, literals)
+        and all(isinstance(part, literals) for part in ast.walk(node.value))
+    )
 
 
 def exercises_in(notebook, name):

@@ -10,7 +10,7 @@ import yaml
 from conftest import NOTEBOOKS, ROOT
 
 from archbook import exercises
-from archbook.exercises import read_exercises
+from archbook.exercises import read_exercises, setup_code
 from tools import export
 
 TAGS = {
@@ -127,25 +127,7 @@ def test_export_refuses_foreign_imports_and_magics():
 
 
 def definitions(path):
-    """The notebook's imports, functions, classes and constants: no training, no output."""
-    kept = []
-    for cell in cells(path):
-        if set(tags(cell)) & {"colab", "exercise-starter", "exercise-check"}:
-            continue
-        for node in ast.parse(source(cell)).body:
-            constant = isinstance(node, ast.Assign) and isinstance(
-                node.value, (ast.Constant, ast.Tuple, ast.Dict)
-            )
-            if constant and not all(
-                isinstance(n, (ast.Constant, ast.Tuple, ast.Dict, ast.Load))
-                for n in ast.walk(node.value)
-            ):
-                constant = False
-            if constant or isinstance(
-                node, (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef)
-            ):
-                kept.append(node)
-    return compile(ast.Module(kept, []), path.name, "exec")
+    return compile(setup_code(path), path.name, "exec")
 
 
 def solved(code, exercise, names):

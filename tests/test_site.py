@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import NOTEBOOKS, ROOT
 from playwright.sync_api import Error, sync_playwright
 from tools.colab_cell import repository_address
-from tools.setup_browser import system_chromium
+from tools.setup_system import system_chromium
 
 SITE = ROOT / "_build" / "html"
 FLAGS = [

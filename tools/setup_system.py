@@ -1,4 +1,8 @@
-"""See that the browser tests have a Chromium: the system's, else Debian's, else Playwright's."""
+"""See that the tests have what pip does not install: a Chromium, and bubblewrap on Linux.
+
+Chromium is the system's, else Debian's, else Playwright's; bubblewrap, in which submissions
+are graded, is the system's, else Debian's.
+"""
 
 import os
 import shutil
@@ -14,11 +18,11 @@ def system_chromium():
 
 
 def main():
-    if system_chromium():
-        return
-    if shutil.which("apt-get") and os.geteuid() == 0:
+    wanted = [] if system_chromium() else ["chromium"]
+    wanted += [] if shutil.which("bwrap") else ["bubblewrap"]
+    if wanted and shutil.which("apt-get") and os.geteuid() == 0:
         subprocess.run(["apt-get", "update", "-qq"])
-        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium"])
+        subprocess.run(["apt-get", "install", "-y", "-qq", *wanted])
     if not system_chromium():
         # If this fails, too, the browser tests say what to do.
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])

@@ -1,0 +1,171 @@
+"""Assignments hold no answers, grading gives the right marks, and no submission does harm."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+
+import nbformat
+import pytest
+from benchmarks.grading import FATAL, HARM, grade_id, kinds, submission
+from conftest import NOTEBOOKS, ROOT
+
+from archbook.exercises import read_exercises
+
+SECTION = "12_vgg"
+NAMES = ("right", "blank", "wrong 1", "hangs", "prints a gigabyte", "deletes files", *FATAL,
+         "calls out", "looks for solutions")
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    """A course folder with the assignments of two sections and a project."""
+    folder = tmp_path_factory.mktemp("course")
+    run(folder, "tools.instructor.assignments", "02", SECTION[:2], "P3")
+    return folder
+
+
+def run(course, module, *arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)], cwd=ROOT, text=True,
+        capture_output=True, env=os.environ | {"COURSE": str(course)},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def read(course, kind, name):
+    return nbformat.read(course / kind / name / f"{name}.ipynb", as_version=4)
+
+
+@pytest.mark.parametrize("name", ["02_preview", SECTION])
+def test_students_get_starters_and_no_answers(course, name):
+    release = read(course, "release", name)
+    text = "\n".join(cell.source for cell in release.cells)
+    assert "HIDDEN" not in text and "Solution</summary>" not in text
+    exercises = read_exercises(ROOT / "notebooks" / f"{name}.ipynb")
+    for exercise in exercises:
+        assert exercise.starter.strip() in text
+        assert exercise.hidden_tests not in text and exercise.solution.strip() not in text
+        assert f"{exercise.points} point" in text
+    points = {grade_id(c): c.metadata.nbgrader.get("points") for c in release.cells
+              if c.metadata.nbgrader.grade}
+    assert points == {exercise.id: exercise.points for exercise in exercises}
+
+
+def test_a_project_is_graded_by_hand_line_by_line(course):
+    cells = [c for c in read(course, "release", "project_3").cells if c.metadata.nbgrader.grade]
+    assert sum(c.metadata.nbgrader.points for c in cells) == 16
+    assert all(c.metadata.nbgrader.solution for c in cells)  # graded, but not by a test
+    assert {c.cell_type for c in cells} == {"code", "markdown"}
+
+
+def test_every_part_has_an_open_project():
+    from tools.instructor.assignments import projects
+
+    toc = (ROOT / "_toc.yml").read_text()
+    parts = re.findall(r"caption: (.+)", toc)[:-1]  # the last is about the book
+    assert [match["part"] for match in projects().values()][: len(parts)] == parts
+    numbers = [path.stem[:2] for path in NOTEBOOKS]
+    assert {m["after"] for m in projects().values()} <= {*numbers, "25"}
+
+
+@pytest.fixture(scope="module")
+def graded(course, tmp_path_factory):
+    """Submissions of several kinds, graded. → folder, rows of the report, expected points."""
+    folder = tmp_path_factory.mktemp("submissions")
+    release = read(course, "release", SECTION)
+    exercises = read_exercises(ROOT / "notebooks" / f"{SECTION}.ipynb")
+    every = kinds(SECTION, exercises, course)
+    expected = {}
+    for name in NAMES:
+        answers, expected[name] = every[name]
+        hand_in(folder, name, submission(release, answers))
+    cheat = submission(release, {})
+    for cell in cheat.cells:
+        if cell.metadata.nbgrader.grade:
+            cell.source = "pass"
+    hand_in(folder, "changes the tests", cheat)
+    solved = submission(release, {e.id: e.solution for e in exercises})
+    solved.cells = [c for c in solved.cells if not c.metadata.nbgrader.grade]
+    hand_in(folder, "deletes the tests", solved)
+    (folder / "no notebook").mkdir()
+    (folder / "no notebook" / f"{SECTION}.ipynb").write_text('{"cells": [')
+    expected |= {"changes the tests": 0, "deletes the tests": every["right"][1], "no notebook": 0}
+    run(course, "tools.instructor.grade", folder)
+    return folder, rows(course), expected
+
+
+def hand_in(folder, student, notebook):
+    (folder / student).mkdir()
+    nbformat.write(notebook, folder / student / f"{SECTION}.ipynb")
+
+
+def rows(course):
+    with (course / f"report_{SECTION}.csv").open(encoding="utf-8") as file:
+        return {row["student"]: row for row in csv.DictReader(file)}
+
+
+def test_marks_are_the_expected_ones(graded):
+    _, found, expected = graded
+    assert {name: float(row["total"]) for name, row in found.items()} == expected
+    assert float(found["hangs"]["vgg-stack-weights"]) == 0  # costs this exercise, no other
+    assert found["right"]["total"] == found["right"]["of"]
+
+
+def test_the_report_says_what_happened(graded):
+    _, found, _ = graded
+    assert found["right"]["status"] == "graded"
+    assert "unreadable" in found["no notebook"]["status"]
+    assert "died" in found["ends its process"]["status"]
+    assert "put back" in found["deletes the tests"]["status"]
+
+
+def test_nothing_outside_was_touched(graded):
+    assert (ROOT / "archbook" / "__init__.py").exists()
+    assert set(HARM) > {"deletes files", "calls out", "looks for solutions"}
+
+
+def test_each_student_has_a_page_of_feedback(graded, course):
+    page = course / "feedback" / "right" / SECTION / f"{SECTION}.html"
+    assert "Score: 15.0 / 15.0" in re.sub(r"\s+", " ", page.read_text(encoding="utf-8"))
+
+
+def test_only_what_is_new_is_graded_again(graded, course):
+    folder, found, _ = graded
+    before = stamps(course)
+    path = folder / "blank" / f"{SECTION}.ipynb"
+    path.write_bytes((folder / "right" / f"{SECTION}.ipynb").read_bytes())
+    run(course, "tools.instructor.grade", folder)
+    after = stamps(course)
+    assert {name for name in after if after[name] != before[name]} == {"blank.json"}
+    assert rows(course)["blank"]["total"] == found["right"]["total"]
+
+
+def stamps(course):
+    return {p.name: p.stat().st_mtime_ns for p in (course / "graded" / SECTION).glob("*.json")}
+
+
+def test_points_given_by_hand_are_in_the_report(course, tmp_path):
+    from nbgrader.api import Gradebook
+
+    notebook = read(course, "release", "project_3")
+    (tmp_path / "ada").mkdir()
+    nbformat.write(notebook, tmp_path / "ada" / "project_3.ipynb")
+    run(course, "tools.instructor.grade", tmp_path)
+    with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
+        grade = book.find_grade("criterion-1", "project_3", "project_3", "ada")
+        grade.manual_score = 3
+        book.db.commit()
+    run(course, "tools.instructor.grade", tmp_path)
+    with (course / "report_project_3.csv").open(encoding="utf-8") as file:
+        [row] = csv.DictReader(file)
+    assert float(row["criterion-1"]) == 3 and float(row["total"]) == 3
+
+
+def test_a_missing_assignment_is_named(course, tmp_path):
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "99_nothing.ipynb").write_text("{}")
+    with pytest.raises(AssertionError, match="no assignment '99_nothing'"):
+        run(course, "tools.instructor.grade", tmp_path)

@@ -1,0 +1,1 @@
+"""Assignments from the book's exercises, and their grading, with nbgrader."""

@@ -1,0 +1,26 @@
+"""nbgrader's course folder, made by `make assignments`, and its settings.
+
+The folder is _course, or what the environment variable COURSE names.
+"""
+
+import os
+from pathlib import Path
+
+from nbgrader.converters import GenerateAssignment
+from nbgrader.preprocessors import ClearSolutions
+from traitlets.config import Config
+
+ROOT = Path(__file__).parent.parent.parent
+COURSE = Path(os.environ.get("COURSE", ROOT / "_course")).resolve()
+
+
+def config():
+    """nbgrader's settings."""
+    c = Config()
+    c.CourseDirectory.root = str(COURSE)
+    c.CourseDirectory.db_url = f"sqlite:///{COURSE / 'gradebook.db'}"
+    c.NbGrader.logfile = ""
+    c.GenerateAssignment.preprocessors = [  # the answer cells hold the starters already
+        step for step in GenerateAssignment.preprocessors.default() if step is not ClearSolutions
+    ]
+    return c
