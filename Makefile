@@ -37,8 +37,11 @@ assignments: .venv/.instructor
 grade: .venv/.instructor
 	$(BIN)/python -m tools.instructor.grade "$(SUBMISSIONS)"
 
+slides: $(READY)
+	$(BIN)/python -m tools.slides $(SECTIONS)
+
 clean:
-	rm -rf _build build dist *.egg-info .pytest_cache
+	rm -rf _build _slides build dist *.egg-info .pytest_cache
 
 distclean: clean
 	rm -rf .venv

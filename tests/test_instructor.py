@@ -61,6 +61,33 @@ def test_a_project_is_graded_by_hand_line_by_line(course):
     assert {c.cell_type for c in cells} == {"code", "markdown"}
 
 
+TIMES = re.compile(r"reading\s+(\d+)\s+minutes,\s+running\s+(?:under\s+)?(\d+)\s+(minute|second)s?")
+
+
+def times(path):
+    """Reading and running minutes of a section as its first cell states them."""
+    reading, running, unit = TIMES.search(nbformat.read(path, as_version=4).cells[0].source).groups()
+    return int(reading), -(-int(running) // 60) if unit == "second" else int(running)
+
+
+def test_the_syllabi_add_up():
+    text = (ROOT / "book" / "instructors.md").read_text(encoding="utf-8")
+    sections = {path.stem[:2]: path for path in NOTEBOOKS}
+    row = r"^\| \d+ \| ([\d ·]+) \| ([\d.]+) \| (\d+) \| ([\d.]+) \| (\d+) \|$"
+    rows = re.findall(row, text, re.MULTILINE)
+    assert len(rows) == 6 + 12
+    assert {n for row in rows[6:] for n in row[0].split(" · ")} >= set(sections)
+    for names, reading, running, hours, points in rows:
+        paths = [sections[n] for n in names.split(" · ") if n in sections]
+        if len(paths) < len(names.split(" · ")):
+            continue  # a section that has yet to come
+        exercises = [e for path in paths for e in read_exercises(path)]
+        assert reading == f"{sum(times(p)[0] for p in paths) / 60:.1f}", names
+        assert int(running) == sum(times(p)[1] for p in paths), names
+        assert hours == f"{sum(e.minutes for e in exercises) / 60:.1f}", names
+        assert int(points) == sum(e.points for e in exercises), names
+
+
 def test_every_part_has_an_open_project():
     from tools.instructor.assignments import projects
 

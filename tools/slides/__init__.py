@@ -1,0 +1,1 @@
+"""Slide decks from the sections' notebooks, for teaching from the same source."""
