@@ -322,4 +322,5 @@ def test_what_is_no_tensor_of_an_image_is_not_drawn(inputs, message):
 
 
 def test_the_front_picture_is_drawn_from_the_networks():
-    assert draw_front.PATH.read_text(encoding="utf-8") == draw_front.front() + "\n"
+    front = (draw_front.STATIC / "front.svg").read_text(encoding="utf-8")
+    assert front == draw_front.front() + "\n"
