@@ -150,7 +150,7 @@ def main(chosen, out=OUT):
         raise SystemExit(f"no section {sorted(unknown)}; there are {', '.join(paths)}")
     shutil.copytree(HERE / "vendor" / "reveal", out / "vendor" / "reveal", dirs_exist_ok=True)
     theme = out / "vendor" / "reveal" / "dist" / "theme"
-    theme.mkdir(exist_ok=True)
+    theme.mkdir(parents=True, exist_ok=True)
     shutil.copy(HERE / "theme.css", theme / "book.css")
     mathjax = ROOT / "book" / "_static" / "vendor" / "mathjax"
     shutil.copytree(mathjax, out / "vendor" / "mathjax", dirs_exist_ok=True)
