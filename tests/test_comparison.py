@@ -13,6 +13,7 @@ from archbook.accounting import CONVOLUTIONS, count_macs, count_parameters
 from archbook.explorer import Explorer
 from tools.ruler_networks import VARIANTS
 from archbook.published import imagenet_models
+from archbook.results import load_results
 from tools.ruler import BUDGETS, best_rate, schedule
 
 TABLE = imagenet_models()
@@ -67,6 +68,15 @@ def test_timm_rows_are_its_networks(network):
     with torch.device("meta"):
         net = build("timm", network)
     assert abs(count_parameters(net) - rows["parameters"].iloc[0]) <= 5_001
+
+
+def test_every_network_was_timed():
+    timed = {(r["library"], r["network"], r["resolution"]) for r in load_results("latency")}
+    listed = TABLE[["library", "network", "resolution"]].itertuples(index=False, name=None)
+    assert timed == set(listed)
+    for record in load_results("latency"):
+        low, high = record["range"]
+        assert 0 < low <= record["s_per_image"] <= high and record["processor"]
 
 
 def small_table():
