@@ -4,11 +4,15 @@ The folder is _course, or what the environment variable COURSE names.
 """
 
 import os
+import sys
 from pathlib import Path
 
 from nbgrader.converters import GenerateAssignment
 from nbgrader.preprocessors import ClearSolutions
 from traitlets.config import Config
+
+# nbgrader starts alembic, which stands beside this Python, by its name.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 ROOT = Path(__file__).parent.parent.parent
 COURSE = Path(os.environ.get("COURSE", ROOT / "_course")).resolve()
