@@ -72,6 +72,7 @@ class ShutInKernel(AsyncKernelManager):
 class LimitedExecute(Execute):
     """nbgrader's execution, in the sandbox, with limits for time and output."""
 
+    iopub_timeout = Int(CELL)  # a flood of output takes a while to read, too
     started = Float()
     kept = Int()
 
