@@ -1,15 +1,18 @@
 """Where a submission runs: a kernel without network, without files of others, with limits.
 
-bubblewrap (Linux) shows the kernel the system read-only, an empty /tmp, and nothing of
-the course: no other submission, no gradebook, no notebook with solutions. Kernel and
-grader speak through sockets in a folder of their own. The grader, which knows the hidden
+bubblewrap (Linux) shows the kernel Python, the book's library and the system's programs,
+read-only, and an empty /tmp; nothing else of the machine: no home, no other submission, no
+gradebook, no notebook with solutions. Kernel and grader speak through sockets in a folder of
+their own. The grader, which knows the hidden
 tests and writes the marks, stays outside.
 """
 
 import asyncio
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -18,13 +21,16 @@ from jupyter_core.utils import ensure_async
 from nbgrader.preprocessors import Execute
 from traitlets import Float, Int
 
-from tools.instructor.course import COURSE, ROOT
+from tools.instructor.course import ROOT
 
 MEMORY = 3 * 2**30  # bytes that a process may hold
 DISK = 100 * 2**20  # bytes of the kernel's /tmp, which is memory too
 CELL, ALL = 30, 120  # seconds for one cell, and for all of a submission
 OUTPUT, FLOOD = 100_000, 5_000_000  # characters of a cell's output: kept, too many
-HIDDEN = ("notebooks", "tests", "book", "_build", ".git")  # they hold solutions
+SYSTEM = (
+    "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/fonts",
+    "/etc/ld.so.cache", "/etc/localtime", "/etc/passwd", "/etc/group", "/etc/nsswitch.conf",
+)
 
 
 def require_bubblewrap():
@@ -34,18 +40,24 @@ def require_bubblewrap():
             "grading runs submissions in a sandbox and needs Linux with bubblewrap;"
             " install it with: apt install bubblewrap"
         )
+    with tempfile.TemporaryDirectory() as folder:
+        tried = subprocess.run(
+            sandboxed([sys.executable, "-c", "import archbook"], folder),
+            capture_output=True, text=True,
+        )
+    if tried.returncode:
+        raise SystemExit(f"bubblewrap cannot start a kernel here: {tried.stderr.strip()}")
 
 
 def sandboxed(command, sockets):
     """The command that runs `command` shut in, with the folder `sockets` shared."""
-    empty = [COURSE, *(ROOT / name for name in HIDDEN)]
-    hide = [part for path in empty if path.exists() for part in ("--tmpfs", str(path))]
-    # The book and its Python may themselves lie in /tmp.
-    show = [part for path in (str(ROOT), sys.prefix) for part in ("--ro-bind", path, path)]
+    library = map(str, (sys.base_prefix, sys.prefix, ROOT / "archbook", ROOT / "results"))
+    show = [w for path in (*SYSTEM, *library) for w in ("--ro-bind-try", path, path)]
     return [
         "prlimit", f"--data={MEMORY}", f"--fsize={DISK}", "--core=0",
-        "bwrap", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc",
-        "--size", str(DISK), "--tmpfs", "/tmp", *show, *hide, "--bind", sockets, sockets,
+        # The book and its Python may themselves lie in /tmp.
+        "bwrap", "--dev", "/dev", "--proc", "/proc", "--size", str(DISK), "--tmpfs", "/tmp",
+        *show, "--bind", sockets, sockets, "--remount-ro", "/",
         "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL",
         "--clearenv", "--setenv", "HOME", "/tmp", "--setenv", "OMP_NUM_THREADS", "1",
         "--setenv", "PATH", os.environ["PATH"], "--setenv", "PYTHONPATH", str(ROOT),
