@@ -38,7 +38,7 @@ HARM = {  # put into the first answer, which it costs; the others are the soluti
         "import glob\nassert glob.glob({root!r} + '/notebooks/*') + glob.glob({course!r} + '/*')"
     ),
 }
-FATAL = {"ends its process": "import os\nos._exit(3)"}  # costs all points
+FATAL = {"ends its process": "import os\nos._exit(3)"}  # cannot be graded
 
 
 def grade_id(cell):
@@ -66,7 +66,7 @@ def wrong_answers(section):
 
 
 def kinds(section, exercises, course):
-    """Kind of submission → (answers, points it must get)."""
+    """Kind of submission → (answers, points it must get, or None)."""
     solutions = {e.id: e.solution for e in exercises}
     first, total = exercises[0], sum(e.points for e in exercises)
     places = {"root": str(ROOT), "course": str(course)}
@@ -78,7 +78,7 @@ def kinds(section, exercises, course):
         code = code.format(**places) if "{" in code else code
         found[name] = ({**solutions, first.id: code}, total - first.points)
     for name, code in FATAL.items():
-        found[name] = ({**solutions, first.id: code}, 0)
+        found[name] = ({**solutions, first.id: code}, None)
     return found
 
 
@@ -118,7 +118,7 @@ def main(section="12_vgg", count="200"):
         wrong = {
             student: (kind, points, rows[student]["total"], rows[student]["status"])
             for student, (kind, points) in expected.items()
-            if float(rows[student]["total"]) != points
+            if (float(rows[student]["total"]) if rows[student]["total"] else None) != points
         }
         records = [json.loads(p.read_text()) for p in Path(course).glob("graded/*/*.json")]
         memory = sorted(r["memory_mb"] for r in records if "memory_mb" in r)

@@ -133,7 +133,7 @@ def graded(course, tmp_path_factory):
     (folder / "no notebook" / f"{SECTION}.ipynb").write_text('{"cells": [')
     expected |= {
         "changes the tests": 0, "deletes the tests": every["right"][1],
-        "no notebook": None, "two files": None, "ends its process": None,
+        "no notebook": None, "two files": None,
     }
     said = run(course, "tools.instructor.grade", folder)
     assert "strange.ipynb" in said
