@@ -9,17 +9,21 @@ has the points for every exercise, of earlier calls, too; _course/feedback a pag
 student.
 """
 
+import copy
 import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from unicodedata import normalize
 
 import nbformat
 from nbgrader.api import Gradebook
@@ -30,11 +34,11 @@ from tools.instructor.grade_one import feedback
 from tools.instructor.sandbox import require_bubblewrap
 
 LIMIT = 300  # seconds for one submission, starting and feedback included
-LARGEST = 20 * 2**20  # bytes of a submitted notebook
+LARGEST, CELLS = 20 * 2**20, 2000  # bytes and cells of a submitted notebook
 
 
 def submissions(folder):
-    """What a folder holds: (student, assignment) → its files; and the files that are neither.
+    """What a folder holds: (student, assignment) → its files; and what is left out, and why.
 
     Copies have other names: "Copy of 12_vgg.ipynb", "12_vgg (1).ipynb", "ada_417_12_vgg.ipynb".
     """
@@ -42,19 +46,31 @@ def submissions(folder):
     if not folder.is_dir():
         raise SystemExit(f"{folder} is not a folder; expected FOLDER/STUDENT/NN_name.ipynb")
     names = [path.name for path in (COURSE / "source").glob("*")]
-    found, strange = {}, []
-    for path in sorted(folder.glob("*/*.ipynb")):
+    found, left_out = {}, []
+    for path in sorted(folder.glob("[!._]*/[!.]*.ipynb")):
         match = [name for name in names if name in path.stem]
-        if match:
-            found.setdefault((path.parent.name, match[0]), []).append(path)
+        if why := odd(path) or (None if match else "the name is no assignment's"):
+            left_out.append(f"{ascii(str(path))}: {why}")
         else:
-            strange.append(path)
+            found.setdefault((path.parent.name, match[0]), []).append(path)
     if not found:
         raise SystemExit(
             f"no FOLDER/STUDENT/NN_name.ipynb of an assignment in {folder}; there are"
             f" {', '.join(sorted(names)) or 'none: make assignments writes them'}"
         )
-    return found, strange
+    return found, left_out
+
+
+def odd(path):
+    """Why nothing of this kind is graded, or None.
+
+    nbgrader takes names for patterns, a spreadsheet takes "=1" for a formula, and a link
+    may lead to another student's work.
+    """
+    if not re.fullmatch(r"\w[\w.,@+'() &-]{0,99}(?<! )", normalize("NFC", path.parent.name)):
+        return "the folder's name; expected letters, digits, spaces and . , @ + ' ( ) & - _"
+    if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
+        return "not a plain file in a plain folder"
 
 
 def fingerprint(assignment, paths):
@@ -76,7 +92,10 @@ def grade(student, assignment, paths):
         names = ", ".join(path.name for path in paths)
         record |= {"points": None, "status": f"not graded: {names}; expected one file"}
     else:
-        record |= unreadable(*paths) or run(student, assignment, *paths)
+        try:
+            record = (unreadable(*paths) or run(student, assignment, *paths)) | record
+        except Exception as error:  # one odd file must not stop the others
+            record |= {"points": None, "status": f"not graded: {error!r}"[:300]}
     record["seconds"] = round(time.monotonic() - start, 1)
     target = record_path(student, assignment)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -91,7 +110,8 @@ def unreadable(path):
     try:
         if path.stat().st_size > LARGEST:
             raise ValueError(f"larger than {LARGEST >> 20} MB")
-        nbformat.read(path, as_version=4)
+        if len(nbformat.read(path, as_version=4).cells) > CELLS:
+            raise ValueError(f"more than {CELLS} cells")
     except Exception as error:
         return {"points": None, "status": f"unreadable: {error}"[:300]}
 
@@ -103,10 +123,12 @@ def run(student, assignment, path):
     place.mkdir(parents=True)
     notebook, missing = restored(nbformat.read(path, as_version=4), assignment)
     nbformat.write(notebook, place / f"{assignment}.ipynb")
+    sockets = tempfile.TemporaryDirectory(prefix="grade", ignore_cleanup_errors=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "tools.instructor.grade_one", student, assignment],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT,
-        start_new_session=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+        env=os.environ | {"OMP_NUM_THREADS": "1", "JUPYTER_RUNTIME_DIR": sockets.name},
     )
     try:
         said, _ = process.communicate(timeout=LIMIT)
@@ -122,25 +144,51 @@ def run(student, assignment, path):
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        sockets.cleanup()
 
 
 def restored(notebook, assignment):
-    """The submission with the cells that its student deleted, and how many these are."""
-    source = nbformat.read(COURSE / "release" / assignment / f"{assignment}.ipynb", as_version=4)
-    place = {grade_id(cell): i for i, cell in enumerate(notebook.cells)}
-    cells, missing, at = list(notebook.cells), 0, 0
-    for cell in source.cells:
-        if grade_id(cell) in place:
-            at = cells.index(notebook.cells[place[grade_id(cell)]]) + 1
+    """The submission with the course's own cells as they were, and how many were missing.
+
+    Of a known cell only an answer and its outputs are the student's; of all others only the
+    text: a tag could keep a test from running, and marks could be invented.
+    """
+    release = nbformat.read(COURSE / "release" / assignment / f"{assignment}.ipynb", as_version=4)
+    ours = {grade_id(cell): cell for cell in release.cells}
+    last = {grade_id(cell): i for i, cell in enumerate(notebook.cells)}
+    cells = []
+    for i, cell in enumerate(notebook.cells):
+        name = grade_id(cell)
+        cell.metadata = nbformat.NotebookNode()
+        cells.append(answered(ours[name], cell) if name in ours and last[name] == i else cell)
+    names, missing, at = [grade_id(cell) for cell in cells], 0, 0
+    for name, own in ours.items():
+        if name in names:
+            at = names.index(name) + 1
         else:
-            cells.insert(at, cell)
+            cells.insert(at, own)
+            names.insert(at, name)
             missing, at = missing + 1, at + 1
-    notebook.cells = cells
+    for i, cell in enumerate(cells):
+        cell.id = f"c{i:04d}"
+    notebook.cells, notebook.nbformat_minor = cells, 5
     return notebook, missing
 
 
+def answered(own, cell):
+    """A cell of the course with what a student's version of it may change."""
+    own = copy.deepcopy(own)
+    if own.metadata.nbgrader.solution:
+        own.source = cell.source
+    if own.cell_type == cell.cell_type == "code":
+        own.outputs = cell.outputs
+    return own
+
+
 def grade_id(cell):
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
+    marks = cell.metadata.get("nbgrader")
+    name = marks.get("grade_id") if isinstance(marks, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def graded(student, assignment, paths):
@@ -166,7 +214,7 @@ def report(assignment):
             for s in book.assignment_submissions(assignment)
         }
         path = COURSE / f"report_{assignment}.csv"
-        with path.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             table = csv.writer(file)
             table.writerow(["student", "total", "of", *of, "to grade by hand", "status", "seconds"])
             for record in (json.loads(path.read_text()) for path in records):
@@ -183,7 +231,7 @@ def report(assignment):
 
 def main(folder):
     require_bubblewrap()
-    found, strange = submissions(folder)
+    found, left_out = submissions(folder)
     todo = [(*who, paths) for who, paths in found.items() if not graded(*who, paths)]
     bar = tqdm(total=len(found), initial=len(found) - len(todo), unit="submission")
     with bar, ThreadPoolExecutor(2) as pool:
@@ -200,8 +248,8 @@ def main(folder):
             feedback(student, assignment)
     for assignment in sorted({assignment for _, assignment in found}):
         print(report(assignment))
-    for path in strange:
-        print(f"left out, the name is no assignment's: {path}")
+    for what in left_out:
+        print(f"left out: {what}")
 
 
 if __name__ == "__main__":
