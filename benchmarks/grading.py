@@ -38,7 +38,17 @@ HARM = {  # put into the first answer, which it costs; the others are the soluti
         "import glob\nassert glob.glob({root!r} + '/notebooks/*') + glob.glob({course!r} + '/*')"
     ),
 }
-FATAL = {"ends its process": "import os\nos._exit(3)"}  # cannot be graded
+FATAL = {  # cannot be graded
+    "ends its process": "import os\nos._exit(3)",
+    "starts 400 processes": (
+        "import os, time\nfor _ in range(400):\n    if os.fork() == 0:\n        time.sleep(60)\n"
+        "        os._exit(0)\ntime.sleep(5)"
+    ),
+    "shares all memory": (
+        "import mmap, time\nhoard = []\nfor _ in range(45):\n"
+        "    hoard.append(mmap.mmap(-1, 2**27))\n    hoard[-1].write(b'x' * 2**27)\n    time.sleep(0.2)"
+    ),
+}
 
 
 def grade_id(cell):

@@ -129,6 +129,14 @@ def graded(course, tmp_path_factory):
     solved = submission(release, {e.id: e.solution for e in exercises})
     solved.cells = [c for c in solved.cells if not c.metadata.nbgrader.grade]
     hand_in(folder, "deletes the tests", solved)
+    for name, change in (("skips the tests", skip), ("warns", warn), ("writes markup", mark_up)):
+        answers = {} if name == "skips the tests" else {e.id: e.solution for e in exercises}
+        expected[name] = sum(e.points for e in exercises) if answers else 0
+        hand_in(folder, name, change(submission(release, answers)))
+    hand_in(folder, "=1+1", release)
+    (folder / "link").symlink_to(folder / "right")
+    (folder / "pipe").mkdir()
+    os.mkfifo(folder / "pipe" / f"{SECTION}.ipynb")
     (folder / "no notebook").mkdir()
     (folder / "no notebook" / f"{SECTION}.ipynb").write_text('{"cells": [')
     expected |= {
@@ -136,8 +144,40 @@ def graded(course, tmp_path_factory):
         "no notebook": None, "two files": None,
     }
     said = run(course, "tools.instructor.grade", folder)
-    assert "strange.ipynb" in said
+    left_out = re.findall(r"left out: '.*/(.+)/(.+)\.ipynb'", said)
+    assert {student for student, _ in left_out} == {"two files", "=1+1", "link", "pipe"}
+    assert ("two files", "strange") in left_out
     return folder, rows(course), expected
+
+
+def skip(notebook):
+    for cell in notebook.cells:
+        cell.metadata["tags"] = ["skip-execution"]
+    return notebook
+
+
+def warn(notebook):
+    answer = next(c for c in notebook.cells if grade_id(c).endswith("-answer"))
+    said = r"\1    __import__('warnings').warn('x')\n"
+    answer.source = re.sub(r"(def .+:\n)", said, answer.source, count=1)
+    assert "warnings" in answer.source
+    return notebook
+
+
+MARKUP = "<script>alert(1)</script>"
+
+
+def mark_up(notebook):
+    printed = f"from IPython.display import HTML, display\ndisplay(HTML('{MARKUP}'))"
+    notebook.cells += [nbformat.v4.new_markdown_cell(MARKUP), nbformat.v4.new_code_cell(printed)]
+    notebook.cells[-1].metadata["nbgrader"] = ["not", "a", "dictionary"]
+    return notebook
+
+
+def test_pages_of_feedback_run_no_scripts(graded, course):
+    text = feedback(course, "writes markup", SECTION)
+    assert MARKUP not in text
+    assert '<iframe sandbox="" srcdoc="&lt;script&gt;' in text
 
 
 def hand_in(folder, student, notebook, name=f"{SECTION}.ipynb"):

@@ -54,6 +54,7 @@ def feedback(student, assignment):
     if not found:
         page.unlink()
         raise RuntimeError("nbgrader's page of feedback has another head than expected")
+    rest = re.sub(r'(<a href="#([\w-]+)">)Test cell', r"\1\2", rest)  # the exercise's name
     page.write_text(start + HEAD + rest, encoding="utf-8")
 
 
