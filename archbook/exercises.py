@@ -111,6 +111,14 @@ class Exercise:
     solution: str  # that code alone: it takes the starter's place
     cell: int  # position of the first of the four cells
 
+    @property
+    def tests(self):
+        """What a mark rests on: the asserts of the check, and the hidden ones."""
+        [block] = ast.parse(self.check).body
+        head = block.items[-1].context_expr.end_lineno  # the `with` may take several lines
+        visible = dedent("\n".join(self.check.splitlines()[head:]))
+        return f"{visible}\n{self.hidden_tests}"
+
 
 def read_exercises(path):
     """Read every exercise of a notebook file, in order.

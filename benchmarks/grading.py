@@ -38,7 +38,17 @@ HARM = {  # put into the first answer, which it costs; the others are the soluti
         "import glob\nassert glob.glob({root!r} + '/notebooks/*') + glob.glob({course!r} + '/*')"
     ),
 }
-FATAL = {"ends its process": "import os\nos._exit(3)"}  # costs all points
+FATAL = {  # cannot be graded
+    "ends its process": "import os\nos._exit(3)",
+    "starts 400 processes": (
+        "import os, time\nfor _ in range(400):\n    if os.fork() == 0:\n        time.sleep(60)\n"
+        "        os._exit(0)\ntime.sleep(5)"
+    ),
+    "shares all memory": (
+        "import mmap, time\nhoard = []\nfor _ in range(45):\n"
+        "    hoard.append(mmap.mmap(-1, 2**27))\n    hoard[-1].write(b'x' * 2**27)\n    time.sleep(0.2)"
+    ),
+}
 
 
 def grade_id(cell):
@@ -66,7 +76,7 @@ def wrong_answers(section):
 
 
 def kinds(section, exercises, course):
-    """Kind of submission → (answers, points it must get)."""
+    """Kind of submission → (answers, points it must get, or None)."""
     solutions = {e.id: e.solution for e in exercises}
     first, total = exercises[0], sum(e.points for e in exercises)
     places = {"root": str(ROOT), "course": str(course)}
@@ -78,7 +88,7 @@ def kinds(section, exercises, course):
         code = code.format(**places) if "{" in code else code
         found[name] = ({**solutions, first.id: code}, total - first.points)
     for name, code in FATAL.items():
-        found[name] = ({**solutions, first.id: code}, 0)
+        found[name] = ({**solutions, first.id: code}, None)
     return found
 
 
@@ -118,7 +128,7 @@ def main(section="12_vgg", count="200"):
         wrong = {
             student: (kind, points, rows[student]["total"], rows[student]["status"])
             for student, (kind, points) in expected.items()
-            if float(rows[student]["total"]) != points
+            if (float(rows[student]["total"]) if rows[student]["total"] else None) != points
         }
         records = [json.loads(p.read_text()) for p in Path(course).glob("graded/*/*.json")]
         memory = sorted(r["memory_mb"] for r in records if "memory_mb" in r)

@@ -149,7 +149,7 @@ def test_starter_fails_and_solution_passes(path, exercise):
     with pytest.raises(Exception):
         exec(exercise.hidden_tests, blank)
     assert solved(exercise.solution, exercise, full)
-    exec(exercise.hidden_tests, full)
+    exec(exercise.tests, full)
 
 
 @every_notebook

@@ -55,6 +55,5 @@ def test_a_wrong_answer_loses_points(path, exercise, mistake, code):
     passes_check = solved(code, exercise, names)
     if mistake == "hard-coded":
         assert passes_check, "made to pass the visible check, and does not"
-    if passes_check:
-        with pytest.raises(Exception):
-            exec(exercise.hidden_tests, names)
+    with pytest.raises(Exception):
+        exec(exercise.tests, names)

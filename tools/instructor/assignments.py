@@ -11,25 +11,48 @@ import json
 import re
 import shutil
 import sys
-from textwrap import dedent
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps import NbGraderAPI
 
 from archbook.exercises import read_exercises, setup_code
-from tools.instructor.course import COURSE, ROOT, config
+from tools.colab_cell import colab_cell, repository_address
+from tools.instructor.course import COURSE, NBGRADER_CONFIG, ROOT, config
+from tools.instructor.sandbox import ALL, CELL
 
+LICENCE = f"""
+*From [Classification Architectures]({repository_address()}), CC BY 4.0; changed for this course.*
+"""
 HEADER = """\
 # Assignment {number} · {title}
 
-{points} points · about {minutes} minutes
+{points} points · about {minutes} minutes · from [section {number} of the book]({address})
 
-Write your answers into the cells that say *your answer*. Leave the other cells as they are
-and delete none: they are put back before grading. The check after an answer is there for
-you, run it as often as you like; grading runs it, too, and further tests. Before you hand
-in, restart the kernel and run all cells. Your answers may use what the first cells define.
-"""
+Write your answers into the cells that say *your answer*. They may use what the first cells
+define. "Above" in a task means the section. The check after an answer is there for you, run
+it as often as you like.
+
+Grading runs the notebook anew, without network, and for each exercise the check and further
+tests; words that a task asks for are for you alone. A cell has {cell} seconds, all cells
+together {all} seconds: take long experiments of your own out before you hand in. Leave the
+other cells as they are and delete none, they are put back. Last, restart the kernel and run
+all cells.
+""" + LICENCE
+PROJECT_HEADER = """\
+# Project {number} · {title}
+
+{points} points · about {minutes} minutes · after section {after}
+
+Write into the cells under the lines in bold, and add cells of your own as you need them. The
+notebook is not run again: hand it in with the outputs of your own run.
+
+{text}
+
+""" + LICENCE
+BOOK = f"{repository_address()}/blob/main"
+LINK = re.compile(r"\[([^\]]+)\]\(((?:[\w./-]+\.(?:ipynb|md))?(?:#[\w-]+)?)\)")
 PROJECT = re.compile(
     r"^## Project (?P<number>\d+) · (?P<title>.+)\n\n"
     r"\*(?P<part>.+) · after section (?P<after>\d\d) · (?P<points>\d+) points · "
@@ -38,6 +61,20 @@ PROJECT = re.compile(
     re.MULTILINE,
 )
 CRITERION = re.compile(r"^- \*\((code|text), (\d+) points?\)\* (.*(?:\n  .*)*)", re.MULTILINE)
+
+
+def linked(text, folder="notebooks"):
+    """Markdown with the book's own links leading to its repository, from anywhere."""
+
+    def absolute(match):
+        words, target = match.groups()
+        if target.startswith("#"):  # to a place on the section's page
+            return words
+        path, _, place = target.partition("#")
+        path = (ROOT / folder / path).resolve().relative_to(ROOT)
+        return f"[{words}]({BOOK}/{path}{'#' + place if place else ''})"
+
+    return LINK.sub(absolute, text)
 
 
 def locked(cell, name):
@@ -61,12 +98,13 @@ def section_cells(path):
     number, title = heading.removeprefix("# ").split(" · ", 1)
     text = HEADER.format(
         number=number, title=title, points=sum(e.points for e in exercises),
-        minutes=sum(e.minutes for e in exercises),
+        minutes=sum(e.minutes for e in exercises), cell=CELL, all=ALL,
+        address=f"{BOOK}/notebooks/{path.name}",
     )
-    cells = [locked(new_markdown_cell(text), "header")]
-    for cell in notebook["cells"]:
-        if "colab" in cell["metadata"].get("tags", []):
-            cells.append(locked(new_code_cell("".join(cell["source"])), "colab"))
+    cells = [
+        locked(new_markdown_cell(text), "header"),
+        locked(new_code_cell(colab_cell()), "colab"),
+    ]
     setup = new_code_cell("# What the answers may use, from the section.\n" + setup_code(path))
     setup.metadata["jupyter"] = {"source_hidden": True}
     cells.append(locked(setup, "setup"))
@@ -80,15 +118,14 @@ def exercise_cells(exercise):
     points = f"{exercise.points} point" + "s" * (exercise.points > 1)
     task = (
         f"## Exercise {exercise.number} · {exercise.title}\n\n*{exercise.difficulty} ·"
-        f" {points} · {exercise.minutes} minutes*\n\n{exercise.statement}\n\n<details>\n"
-        f"<summary>Hint</summary>\n\n{exercise.hint}\n\n</details>"
+        f" {points} · {exercise.minutes} minutes*\n\n{linked(exercise.statement)}\n\n<details>\n"
+        f"<summary>Hint</summary>\n\n{linked(exercise.hint)}\n\n</details>"
     )
     answer = new_code_cell(f"# Exercise {exercise.number}: your answer\n{exercise.starter}")
     answer.metadata["nbgrader"] = marks(f"{exercise.id}-answer", solution=True)
-    visible = dedent(exercise.check.split("\n", 1)[1])  # without its `with` line
     graded = new_code_cell(
         f"# {points}: the check above, and further tests.\n### BEGIN HIDDEN TESTS\n"
-        f"{visible}\n{exercise.hidden_tests}\n### END HIDDEN TESTS"
+        f"{exercise.tests}\n### END HIDDEN TESTS"
     )
     graded.metadata["nbgrader"] = marks(exercise.id, locked=True, points=exercise.points)
     return [
@@ -118,11 +155,11 @@ def projects():
 
 def project_cells(match):
     """The cells of an open project: the text, and one answer for each criterion."""
-    text = (
-        f"# Project {match['number']} · {match['title']}\n\n{match['points']} points · about"
-        f" {match['minutes']} minutes · after section {match['after']}\n{match['text']}"
-    )
-    cells = [locked(new_markdown_cell(text), "text")]
+    fields = {**match.groupdict(), "text": linked(match["text"].strip(), "book")}
+    cells = [
+        locked(new_markdown_cell(PROJECT_HEADER.format(**fields)), "text"),
+        locked(new_code_cell(colab_cell()), "colab"),
+    ]
     for i, (kind, points, words) in enumerate(CRITERION.findall(match["rubric"]), start=1):
         words = " ".join(words.split())
         cells.append(locked(new_markdown_cell(f"**{points} points:** {words}"), f"task-{i}"))
@@ -154,12 +191,33 @@ def write(cells, *folders):
     nbformat.write(new_notebook(cells=cells, metadata={"kernelspec": spec}), path)
 
 
+def require_same_tests(name, cells):
+    """Stop if marks were given already and the graded cells are others now.
+
+    nbgrader cannot add graded cells to an assignment with submissions, nor remove them.
+    """
+    now = {c.metadata.nbgrader.grade_id for c in cells if c.metadata.nbgrader.grade}
+    with Gradebook(config().CourseDirectory.db_url) as book:
+        try:
+            assignment = book.find_assignment(name)
+        except MissingEntry:
+            return
+        before = {cell.name for n in assignment.notebooks for cell in n.grade_cells}
+        if assignment.submissions and before != now:
+            raise SystemExit(
+                f"{name} has submissions, and its exercises are not the same any more:"
+                f" {', '.join(sorted(before ^ now))}. Move {COURSE} away to begin a new course."
+            )
+
+
 def main(chosen):
     sections = {p.stem[:2]: p for p in sorted((ROOT / "notebooks").glob("*.ipynb"))}
     open_projects = projects()
     known = [*sections, *open_projects]
     if unknown := set(chosen) - set(known):
         raise SystemExit(f"no section or project {sorted(unknown)}; there are {', '.join(known)}")
+    COURSE.mkdir(parents=True, exist_ok=True)
+    (COURSE / "nbgrader_config.py").write_text(NBGRADER_CONFIG)
     api = NbGraderAPI(config=config())
     for number in chosen or known:
         if number in sections:
@@ -168,6 +226,7 @@ def main(chosen):
             write(solutions(sections[number]), "solutions", f"{name}.ipynb")
         else:
             name, cells = f"project_{number[1:]}", project_cells(open_projects[number])
+        require_same_tests(name, cells)
         shutil.rmtree(COURSE / "source" / name, ignore_errors=True)
         write(cells, "source", name, f"{name}.ipynb")
         result = api.generate_assignment(name, force=True)

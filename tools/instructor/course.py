@@ -18,6 +18,23 @@ ROOT = Path(__file__).parent.parent.parent
 COURSE = Path(os.environ.get("COURSE", ROOT / "_course")).resolve()
 
 
+# For nbgrader's own pages (formgrader): its Generate button must keep the starters, too.
+NBGRADER_CONFIG = """\
+from nbgrader.converters import GenerateAssignment
+from nbgrader.preprocessors import ClearSolutions
+
+c = get_config()
+c.GenerateAssignment.preprocessors = [
+    step for step in GenerateAssignment.preprocessors.default() if step is not ClearSolutions
+]
+"""
+
+
+def by_hand(assignment):
+    """Whether a person gives its points; then nobody runs it again."""
+    return assignment.startswith("project_")
+
+
 def config():
     """nbgrader's settings."""
     c = Config()
