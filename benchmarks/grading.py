@@ -22,12 +22,11 @@ ROOT = Path(__file__).parent.parent
 HARM = {  # put into the first answer, which it costs; the others are the solutions
     "exits": "import sys\nsys.exit(0)",
     "hangs": "while True:\n    pass",
-    "will not stop": (
-        "while True:\n    try:\n        while True:\n            pass\n"
-        "    except BaseException:\n        pass"
-    ),
     "prints a gigabyte": "for _ in range(10_000):\n    print('x' * 100_000)",
-    "takes all memory": "hoard = []\nwhile True:\n    hoard.append(bytearray(2**24))",
+    "takes all memory": (
+        "hoard = []\ntry:\n    while True:\n        hoard.append(bytearray(2**24))\n"
+        "finally:\n    hoard.clear()"
+    ),
     "deletes files": (
         "import os, shutil\nshutil.rmtree({root!r}, ignore_errors=True)\n"
         "shutil.rmtree('/home', ignore_errors=True)\nos.listdir({root!r}).index('archbook')\n"
@@ -40,6 +39,10 @@ HARM = {  # put into the first answer, which it costs; the others are the soluti
 }
 FATAL = {  # cannot be graded
     "ends its process": "import os\nos._exit(3)",
+    "will not stop": (
+        "while True:\n    try:\n        while True:\n            pass\n"
+        "    except BaseException:\n        pass"
+    ),
     "starts 400 processes": (
         "import os, time\nfor _ in range(400):\n    if os.fork() == 0:\n        time.sleep(60)\n"
         "        os._exit(0)\ntime.sleep(5)"

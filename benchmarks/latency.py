@@ -3,8 +3,9 @@
 usage: python -m benchmarks.latency
 
 Untrained weights (time does not depend on them), batch of one, one thread, float32,
-evaluation mode. What counts is the median of five passes after two. The results stand in
-results/latency.json; networks that are there already are not measured again. Let nothing
+evaluation mode. Each network is measured in several rounds over all of them, so that a
+disturbance of a few seconds does not count: the median of all passes is what is reported.
+The results stand in results/latency.json; a stopped run goes on where it was. Let nothing
 else run meanwhile.
 """
 
@@ -23,7 +24,7 @@ from tqdm import tqdm
 from archbook.published import imagenet_models
 from tools.recording import conditions, key, recorded, save
 
-WARM_UP, PASSES = 2, 5
+ROUNDS, WARM_UP, PASSES = 3, 1, 3
 
 
 def build(library, network):
@@ -50,19 +51,21 @@ def passes(model, resolution):
 def main():
     torch.set_num_threads(1)
     rows = imagenet_models()[["library", "network", "resolution"]].drop_duplicates()
-    done = recorded("latency")
-    have = {identity(record) for record in done}
-    for row in tqdm(rows.to_dict("records")):
-        if identity(row) in have:
-            continue
-        seconds = passes(build(row["library"], row["network"]), row["resolution"])
-        done.append(row | {
+    rows = rows.to_dict("records")
+    done = {identity(record): record for record in recorded("latency")}
+    todo = [row for number in range(ROUNDS) for row in rows
+            if len(done.get(identity(row), {}).get("passes", [])) <= number * PASSES]
+    for row in tqdm(todo):
+        before = done.get(identity(row), {}).get("passes", [])
+        new = passes(build(row["library"], row["network"]), row["resolution"])
+        seconds = before + [float(f"{s:.3g}") for s in new]
+        done[identity(row)] = row | {
             "s_per_image": float(f"{statistics.median(seconds):.3g}"),
-            "range": [float(f"{s:.3g}") for s in (min(seconds), max(seconds))],
+            "passes": seconds,
             "timm": timm.__version__,
             **conditions(),
-        })
-        save("latency", sorted(done, key=identity))
+        }
+        save("latency", [done[name] for name in sorted(done)])
 
 
 def identity(record):
