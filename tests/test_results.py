@@ -28,7 +28,7 @@ def test_every_configuration_has_its_seeds(name):
 
 
 def test_no_recorded_file_without_an_experiment():
-    others = {"latency", "ruler_costs", "ruler_rates", "ruler"}
+    others = {"dive", "latency", "ruler_costs", "ruler_rates", "ruler"}
     assert {path.stem for path in RESULTS.glob("*.json")} <= {*EXPERIMENTS, *others}
 
 
