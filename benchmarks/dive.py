@@ -1,9 +1,10 @@
 """How long *Dive into Deep Learning*'s seven networks take: python -m benchmarks.dive
 
 Networks with the layers that the book's chapters 7 and 8 state (Zhang et al. 2023), timed for a few
-training steps of 128 images at the resolutions it trains them with, and this book's variants beside them; section 24
-extrapolates from these. One thread, float32, SGD. The results stand in results/dive.json; networks
-that are there already are not timed again. Let nothing else run meanwhile.
+training steps of 128 images at the resolutions it trains them with, and this book's variants
+beside them; section 24 extrapolates from these. One thread, float32, SGD. The results stand in
+results/dive.json; networks that are there already are not timed again. Let nothing else run
+meanwhile.
 """
 
 import os

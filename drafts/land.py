@@ -35,3 +35,27 @@ edit("README.md", ("![LeNet-5 as a chain of layers and a ResNet block with its s
 edit("book/index.md", ("## What you can rely on", "All networks with one recipe, at three budgets of processor time, five runs each ([section 24](../notebooks/24_comparison.ipynb)):\n\n<div class=\"archbook-figure\" tabindex=\"0\" role=\"group\" aria-label=\"figure\">\n\n```{raw} html\n:file: _static/ruler.svg\n```\n\n</div>\n\n## What you can rely on"))
 edit("book/_static/book.css", ("#front {", "#front,\n#ruler {"))
 edit("tests/test_drawing.py", ('    front = (draw_front.STATIC / "front.svg").read_text(encoding="utf-8")\n    assert front == draw_front.front() + "\\n"\n', '    for name, draw in (("front", draw_front.front), ("ruler", draw_front.ruler)):\n        stored = (draw_front.STATIC / f"{name}.svg").read_text(encoding="utf-8")\n        assert stored == draw() + "\\n"\n'))
+
+# Section 02 ends with the comparison, too.
+nb = nbformat.read("notebooks/02_preview.ipynb", 4)
+[imports] = [c for c in nb.cells if c.cell_type == "code" and "import pandas as pd" in c.source]
+for old, new in (
+    ("import math\n", "import math\nimport statistics\n"),
+    ("from_matplotlib, plot_style", "from_matplotlib, plot_comparison, plot_style"),
+    ("from archbook.published import published", "from archbook.published import published\nfrom archbook.results import load_results"),
+):
+    assert imports.source.count(old) == 1, old
+    imports.source = imports.source.replace(old, new)
+at = next(i for i, c in enumerate(nb.cells) if c.source.startswith("## What it changed"))
+text = """## If only the network differs
+
+None of these plots shows that. So every network of this book was trained as a small variant on Fashion-MNIST, with one recipe, nearly
+the same processor time and five seeds. [Section 24](24_comparison.ipynb) says how, and how little this order has in common with the plots above."""
+code = """runs = pd.DataFrame(load_results("ruler"))
+largest = runs[runs["budget_cpu_s"] == 240].groupby("network")["test_accuracy"].agg(list)
+order = largest.map(statistics.mean).sort_values(ascending=False).index
+plot_comparison(largest[order].to_dict(), "test accuracy after 240 s of one core")"""
+nb.cells[at:at] = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
+for i, c in enumerate(nb.cells):
+    c.id = f"c{i:03d}"
+nbformat.write(nb, "notebooks/02_preview.ipynb")
