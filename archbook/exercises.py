@@ -168,6 +168,7 @@ def _is_constant(node):
     literals = (ast.Constant, ast.Tuple, ast.Dict, ast.Load)
     return (
         isinstance(node, ast.Assign)
+        and all(isinstance(target, (ast.Name, ast.Tuple)) for target in node.targets)
         and isinstance(node.value, literals)
         and all(isinstance(part, literals) for part in ast.walk(node.value))
     )

@@ -41,7 +41,7 @@ nb = nbformat.read("notebooks/02_preview.ipynb", 4)
 [imports] = [c for c in nb.cells if c.cell_type == "code" and "import pandas as pd" in c.source]
 for old, new in (
     ("import math\n", "import math\nimport statistics\n"),
-    ("from_matplotlib, plot_style", "from_matplotlib, plot_comparison, plot_style"),
+    ("from archbook.drawing import LINES, draw_networks, from_matplotlib, plot_style", "from archbook.drawing import (\n    LINES, draw_networks, from_matplotlib, plot_comparison, plot_style,\n)"),
     ("from archbook.published import published", "from archbook.published import published\nfrom archbook.results import load_results"),
 ):
     assert imports.source.count(old) == 1, old
@@ -52,7 +52,8 @@ text = """## If only the network differs
 None of these plots shows that. So every network of this book was trained as a small variant on Fashion-MNIST, with one recipe, nearly
 the same processor time and five seeds. [Section 24](24_comparison.ipynb) says how, and how little this order has in common with the plots above."""
 code = """runs = pd.DataFrame(load_results("ruler"))
-largest = runs[runs["budget_cpu_s"] == 240].groupby("network")["test_accuracy"].agg(list)
+runs = runs[runs["budget_cpu_s"] == 240]
+largest = runs.groupby("network")["test_accuracy"].agg(list)
 order = largest.map(statistics.mean).sort_values(ascending=False).index
 plot_comparison(largest[order].to_dict(), "test accuracy after 240 s of one core")"""
 nb.cells[at:at] = [nbformat.v4.new_markdown_cell(text), nbformat.v4.new_code_cell(code)]
