@@ -11,7 +11,7 @@ import torchvision
 
 from archbook.accounting import CONVOLUTIONS, count_macs, count_parameters
 from archbook.explorer import Explorer
-from tools.ruler_networks import VARIANTS
+from archbook.networks.ruler import VARIANTS
 from archbook.published import imagenet_models
 from archbook.results import load_results
 from tools.ruler import BUDGETS, best_rate, schedule

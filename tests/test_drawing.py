@@ -322,5 +322,6 @@ def test_what_is_no_tensor_of_an_image_is_not_drawn(inputs, message):
 
 
 def test_the_front_picture_is_drawn_from_the_networks():
-    front = (draw_front.STATIC / "front.svg").read_text(encoding="utf-8")
-    assert front == draw_front.front() + "\n"
+    for name, draw in (("front", draw_front.front), ("ruler", draw_front.ruler)):
+        stored = (draw_front.STATIC / f"{name}.svg").read_text(encoding="utf-8")
+        assert stored == draw() + "\n"

@@ -114,7 +114,7 @@ def test_section_shows_math_figures_and_downloads(visit, name):
         page.wait_for_selector("mjx-container", state="attached")
     outputs = [json.dumps(o) for c in cells for o in c.get("outputs", [])]
     figures = sum("archbook-figure" in output for output in outputs)
-    assert page.locator(".archbook-figure svg").count() == figures > 0
+    assert page.locator(".archbook-figure svg[role]").count() == figures > 0
     assert page.locator(".archbook-figure svg text").count() >= figures
     for raw in (":::", "<details>", "{cite", "{exercise}", "raise NotImplementedError("):
         assert raw not in page.locator("article").inner_text()
@@ -158,3 +158,43 @@ def test_the_front_page_is_the_index(visit):
     page = visit("index")
     page.wait_for_url("**/book/index.html")
     assert page.locator("article img, article svg").count() >= 1
+
+
+def test_the_published_networks_can_be_explored(visit):
+    page = visit("notebooks/24_comparison")
+    figure = page.locator(".archbook-figure:has(fieldset)").first
+    alexnet = figure.locator("a[aria-label^='alexnet']")
+    place = "e => e.getBoundingClientRect().x"
+    by_parameters = alexnet.locator(".mark").evaluate(place)
+    figure.get_by_role("radio", name="activations").check()
+    by_activations = alexnet.locator(".mark").evaluate(place)
+    assert by_activations < by_parameters - 100  # most parameters of all, fewest activations
+    labels = figure.locator(".axis > text").filter(has_text="(")
+    shown = [label.text_content() for label in labels.all() if label.is_visible()]
+    assert shown == ["activations (millions)"]
+
+    figure.get_by_role("checkbox", name="VGG").uncheck()
+    assert not figure.locator("a[aria-label^='vgg16']").first.is_visible()
+    assert not alexnet.locator(".tip").is_visible()
+    alexnet.locator(".mark").hover()
+    assert "56.5 %" in alexnet.locator(".tip").text_content()
+    assert alexnet.locator(".tip").is_visible()
+    alexnet.locator(".mark").click()
+    page.wait_for_url("**/notebooks/10_alexnet.html")
+    assert page.said == []
+
+
+def test_a_click_sorts_the_table(visit):
+    page = visit("notebooks/24_comparison")
+    table = page.locator("table.sortable").first
+    table.evaluate("e => e.closest('details').open = true")
+    head = table.locator("th", has_text="parameters")
+    column = head.evaluate("e => e.cellIndex")
+    values = f"e => [...e.tBodies[0].rows].map(r => +r.cells[{column}].textContent)"
+    for order in ("descending", "ascending"):
+        head.click()
+        page.wait_for_function("e => e.ariaSort !== null", arg=head.element_handle())
+        page.wait_for_timeout(200)
+        assert head.get_attribute("aria-sort") == order
+        found = table.evaluate(values)
+        assert found == sorted(found, reverse=order == "descending") and len(found) > 200

@@ -16,7 +16,7 @@ import torch
 
 from archbook.accounting import count_macs, count_parameters, depth
 from archbook.data import load_images
-from tools.ruler_networks import VARIANTS
+from archbook.networks.ruler import VARIANTS
 from archbook.training import evaluate, make_optimizer, train, train_step
 
 BUDGETS = (20, 60, 240)  # seconds of one processor core, for training

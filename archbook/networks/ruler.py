@@ -1,4 +1,4 @@
-"""The networks of the comparison, until the section that teaches them stands."""
+"""Written by tools/export.py from notebooks/24_comparison.ipynb; change it there."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from archbook.networks import (
 def small_vgg():
     """VGG's plan with batch norm and one linear layer: (N, 1, 28, 28) → (N, 10)."""
     net = nn.Sequential(
-        vgg.convolutional_part(1, (16, 32, 64), ((3,), (3, 3), (3, 3)), batch_norm=True),
+        vgg.convolutional_part(1, (16, 32, 64), ((3,), (3, 3), (3, 3)), True),
         vgg.average_head(64, 10),
     )
     vgg.initialise(net)
@@ -29,11 +29,13 @@ def small_inception_v1():
 
 
 def small_resnet(depth, gates=False):
-    """The CIFAR ResNet with stem stride 2: (N, 1, 28, 28) → (N, 10); SE with `gates`."""
+    """The CIFAR ResNet, stem stride 2: (N, 1, 28, 28) → (N, 10); SE with `gates`."""
     net = resnet.CifarResNet(depth, in_channels=1, stem_stride=2)
-    for block in net.blocks if gates else ():
-        block.main_path.append(senet.SqueezeExcite(block.main_path[-1].num_features, 4))
-        block.main_path[-1].apply(senet.start_gates)
+    if gates:
+        for block in net.blocks:
+            channels = block.main_path[-1].num_features
+            block.main_path.append(senet.SqueezeExcite(channels, 4))
+            block.main_path[-1].apply(senet.start_gates)
     return net
 
 
@@ -56,7 +58,7 @@ def small_nasnet_a(filters=8):
 
 
 class Variant(NamedTuple):
-    """One network of the ruler: section, function that builds it, border of its images."""
+    """One network of the ruler: section, how to build it, border of its images."""
 
     section: int
     build: Callable
