@@ -120,13 +120,14 @@ class Explorer:
 
     def _rows(self):
         """Horizontal lines with their values."""
-        for value in range(self.low, self.high + 1, 2):
+        line, number = (2, 4) if self.high - self.low > 10 else (1, 1)  # points between two
+        for value in range(self.low, self.high + 1, line):
             y = self._y(value)
             yield (
                 f'<line x1="{LEFT}" x2="{RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
                 ' stroke="currentColor" stroke-opacity=".15"/>'
             )
-            if value % 4 == 0:
+            if value % number == 0:
                 yield text(LEFT - 8, y + 4.5, value, 13, "end")
         middle = (TOP + BOTTOM) / 2
         yield f'<g transform="rotate(-90 16 {middle})">{text(16, middle, self.gain[1])}</g>'

@@ -42,7 +42,8 @@ def front():
 
 def ruler():
     """The SVG text: section 24's runs, all networks at three budgets, by the best."""
-    runs = pd.DataFrame(load_results("ruler")).dropna(subset="test_accuracy")
+    runs = pd.DataFrame(load_results("ruler"))
+    runs = runs[runs["test_accuracy"] > 0.2]  # two of AlexNet failed: section 24
     budgets = sorted(runs["budget_cpu_s"].unique())
     mean = runs[runs["budget_cpu_s"] == budgets[-1]].groupby("network")["test_accuracy"].mean()
     order = mean.sort_values(ascending=False).index
