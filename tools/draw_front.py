@@ -57,7 +57,7 @@ def ruler():
             axes.plot([], [], "o", color=color, label=f"{budget} s")
         axes.set_yticks(range(len(order)), list(order))
         axes.set(ylim=(len(order) - 0.5, -0.5), xlabel="test accuracy on Fashion-MNIST")
-        axes.legend(loc="lower left", title="processor time")
+        axes.legend(loc="upper left", title="processor time")
     figure = from_matplotlib(
         fig, f"Fifteen networks with one recipe and nearly equal processor time, best: {order[0]}"
     )
