@@ -59,7 +59,7 @@ def ruler():
         axes.set(ylim=(len(order) - 0.5, -0.5), xlabel="test accuracy on Fashion-MNIST")
         axes.legend(loc="upper left", title="processor time")
     figure = from_matplotlib(
-        fig, f"Fifteen networks with one recipe and nearly equal processor time, best: {order[0]}"
+        fig, f"Fifteen networks with one recipe and three nominal budgets of time, best: {order[0]}"
     )
     return named(figure, "ruler")
 
