@@ -299,6 +299,8 @@ def test_points_given_by_hand_are_in_the_report(course, tmp_path):
     answer.source = "raise SystemExit('nobody runs this again')"
     answer.outputs = [nbformat.v4.new_output("stream", text="the author's own output")]
     hand_in(tmp_path, "ada", notebook, "project_3.ipynb")
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "bob" / "project_3.ipynb").write_text("{")
     run(course, "tools.instructor.grade", tmp_path)
     assert "own output" in feedback(course, "ada", "project_3")
     with Gradebook(f"sqlite:///{course / 'gradebook.db'}") as book:
@@ -307,7 +309,8 @@ def test_points_given_by_hand_are_in_the_report(course, tmp_path):
         book.db.commit()
     run(course, "tools.instructor.grade", tmp_path)
     with (course / "report_project_3.csv").open(encoding="utf-8") as file:
-        [row] = csv.DictReader(file)
+        row, broken = csv.DictReader(file)
+    assert "unreadable" in broken["status"] and broken["total"] == ""
     assert float(row["criterion-1"]) == 3 and float(row["total"]) == 3
     assert row["to grade by hand"] == "0"
     page = re.sub(r"\s+", " ", feedback(course, "ada", "project_3"))

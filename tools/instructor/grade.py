@@ -71,6 +71,8 @@ def odd(path):
         return "the folder's name; expected letters, digits, spaces and . , @ + ' ( ) & - _"
     if path.is_symlink() or path.parent.is_symlink() or not path.is_file():
         return "not a plain file in a plain folder"
+    if not os.access(path, os.R_OK):
+        return "no permission to read it"
 
 
 def fingerprint(assignment, paths):
@@ -217,7 +219,7 @@ def report(assignment):
         with path.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
             table = csv.writer(file)
             table.writerow(["student", "total", "of", *of, "to grade by hand", "status", "seconds"])
-            for record in (json.loads(path.read_text()) for path in records):
+            for record in map(json.loads, (r.read_text() for r in records)):
                 own = grades[record["student"]] if record["points"] else {}
                 each = [own[name].score for name in of] if own else [""] * len(of)
                 total = sum(each) if own else ""
@@ -244,7 +246,8 @@ def main(folder):
             pool.shutdown(wait=False, cancel_futures=True)
             raise SystemExit(f"stopped; {bar.n} of {len(found)} submissions are graded")
     for student, assignment in found:
-        if by_hand(assignment):  # points and comments may have come in since
+        record = json.loads(record_path(student, assignment).read_text())
+        if by_hand(assignment) and record["points"]:  # points may have come in since
             feedback(student, assignment)
     for assignment in sorted({assignment for _, assignment in found}):
         print(report(assignment))
